@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace TaskService.Telemetry.Logging;
+
+/// <summary>Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one.</summary>
+internal sealed class ChannelLogger(LogChannel channel) : ILogger
+{
+    private const string OriginalFormat = "{OriginalFormat}";
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= channel.Level && logLevel != LogLevel.None;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (!IsEnabled(logLevel))
+        {
+            return;
+        }
+        var fields = new FieldList();
+        if (Operation.Current is { } operation)
+        {
+            fields.Append("req_id", operation.Id);
+            if (Activity.Current is { } activity)
+            {
+                fields.Append("trace_id", activity.TraceId.ToHexString());
+            }
+        }
+        fields.Append(LogEvent.Message, formatter(state, exception));
+        string? template = null;
+        if (state is IReadOnlyList<KeyValuePair<string, object?>> values)
+        {
+            foreach (var (key, value) in values)
+            {
+                if (key == OriginalFormat)
+                {
+                    template = value as string;
+                }
+                else
+                {
+                    fields.Append(key, FieldValue.From(value));
+                }
+            }
+        }
+        if (exception is not null)
+        {
+            fields.Append(LogEvent.Trace, exception.ToString());
+        }
+        channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, logLevel, fields.Items, template));
+    }
+}

@@ -1,0 +1,82 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+
+namespace TaskService.Telemetry.Logging;
+
+/// <summary>
+/// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c> template or
+/// <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets another.
+/// </summary>
+internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(selection)
+{
+    public override void Write(in LogEvent logEvent, Utf8Line line)
+    {
+        line.Append("{\"@t\":\""u8);
+        line.Append(logEvent.Time, "yyyy-MM-ddTHH:mm:ss.ffffff");
+        line.Append("Z\""u8);
+        if (logEvent.Template is not null)
+        {
+            AppendText("@mt"u8, logEvent.Template, line);
+        }
+        else if (logEvent.Find(LogEvent.Message) is { Text: { } message })
+        {
+            AppendText("@m"u8, message, line);
+        }
+        if (logEvent.Level != LogLevel.Information)
+        {
+            AppendText("@l"u8, LevelName(logEvent.Level), line);
+        }
+        if (logEvent.Find(LogEvent.Trace) is { Text: { } trace })
+        {
+            AppendText("@x"u8, trace, line);
+        }
+        if (Selection is null || Selection.Contains("logger"))
+        {
+            AppendText("SourceContext"u8, logEvent.Logger, line);
+        }
+        foreach (var field in logEvent.Fields)
+        {
+            if (field.Key is not (LogEvent.Message or LogEvent.Trace) && Selection?.Contains(field.Key) != false)
+            {
+                AppendField(field, line);
+            }
+        }
+        line.Append("}\n"u8);
+    }
+
+    private static void AppendText(ReadOnlySpan<byte> name, string text, Utf8Line line)
+    {
+        line.Append(",\""u8);
+        line.Append(name);
+        line.Append("\":"u8);
+        line.AppendQuoted(text);
+    }
+
+    private static void AppendField(Field field, Utf8Line line)
+    {
+        line.Append((byte)',');
+        line.AppendQuoted(field.Key.StartsWith('@') ? "@" + field.Key : field.Key);
+        line.Append((byte)':');
+        switch (field.Value)
+        {
+            case { Kind: FieldKind.Null }:
+                line.Append("null"u8);
+                break;
+            case { Kind: FieldKind.Number, Number: var number } when !double.IsFinite(number):
+                line.AppendQuoted(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            default:
+                line.Append(field.Value);
+                break;
+        }
+    }
+
+    private static string LevelName(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "Verbose",
+        LogLevel.Debug => "Debug",
+        LogLevel.Warning => "Warning",
+        LogLevel.Error => "Error",
+        _ => "Fatal",
+    };
+}

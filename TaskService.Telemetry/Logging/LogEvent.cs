@@ -1,0 +1,42 @@
+using Microsoft.Extensions.Logging;
+
+namespace TaskService.Telemetry.Logging;
+
+/// <summary>One thing that happened, before it becomes a line of some format.</summary>
+/// <param name="time">UTC.</param>
+/// <param name="logger">The name of the logger, such as <c>taskservice</c>.</param>
+/// <param name="level">Trace to critical.</param>
+/// <param name="fields">In the order in which they are written; what happened is the field <c>message</c>.</param>
+/// <param name="template">The message with its placeholders unfilled, when it has any.</param>
+public readonly ref struct LogEvent(
+    DateTime time, string logger, LogLevel level, ReadOnlySpan<Field> fields, string? template = null)
+{
+    /// <summary>The field that says what happened.</summary>
+    public const string Message = "message";
+
+    /// <summary>The field that holds an exception with its stack.</summary>
+    public const string Trace = "trace";
+
+    public DateTime Time { get; } = time;
+
+    public string Logger { get; } = logger;
+
+    public LogLevel Level { get; } = level;
+
+    public ReadOnlySpan<Field> Fields { get; } = fields;
+
+    public string? Template { get; } = template;
+
+    /// <summary>The value of the first field with this key, or null.</summary>
+    public FieldValue? Find(string key)
+    {
+        foreach (var field in Fields)
+        {
+            if (field.Key == key)
+            {
+                return field.Value;
+            }
+        }
+        return null;
+    }
+}

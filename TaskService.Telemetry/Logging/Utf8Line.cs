@@ -1,0 +1,153 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace TaskService.Telemetry.Logging;
+
+/// <summary>A line under construction, in UTF-8. It is reused, so that a line of usual length allocates nothing.</summary>
+public sealed class Utf8Line
+{
+    private const int KeptBytesMax = 64 * 1024;
+
+    // What would end a line for some reader, or is not to be seen: it is written as an escape.
+    private static readonly SearchValues<char> Escaped = SearchValues.Create(
+        "\"\\\u007f\u0080\u0081\u0082\u0083\u0084\u0085\u0086\u0087\u0088\u0089\u008a\u008b\u008c\u008d\u008e\u008f"
+        + "\u0090\u0091\u0092\u0093\u0094\u0095\u0096\u0097\u0098\u0099\u009a\u009b\u009c\u009d\u009e\u009f"
+        + "\u2028\u2029\ufeff" + string.Concat(Enumerable.Range(0, 0x20).Select(i => (char)i)));
+
+    private byte[] buffer = new byte[1024];
+    private int length;
+
+    public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
+
+    public void Clear()
+    {
+        if (buffer.Length > KeptBytesMax)
+        {
+            buffer = new byte[1024];
+        }
+        length = 0;
+    }
+
+    public void Append(byte ascii)
+    {
+        Room(1)[0] = ascii;
+        length++;
+    }
+
+    public void Append(ReadOnlySpan<byte> utf8)
+    {
+        utf8.CopyTo(Room(utf8.Length));
+        length += utf8.Length;
+    }
+
+    /// <summary>Lone surrogates become U+FFFD.</summary>
+    public void Append(ReadOnlySpan<char> text) =>
+        length += Encoding.UTF8.GetBytes(text, Room(Encoding.UTF8.GetMaxByteCount(text.Length)));
+
+    public void Append<T>(T value, ReadOnlySpan<char> format = default)
+        where T : IUtf8SpanFormattable
+    {
+        int written;
+        for (var size = 32; !value.TryFormat(Room(size), out written, format, CultureInfo.InvariantCulture); size *= 2)
+        {
+        }
+        length += written;
+    }
+
+    /// <summary>Text in quotes, anything else bare, nothing for null.</summary>
+    public void Append(FieldValue value)
+    {
+        switch (value.Kind)
+        {
+            case FieldKind.Text:
+                AppendQuoted(value.Text);
+                break;
+            case FieldKind.Integer:
+                Append(value.Integer);
+                break;
+            case FieldKind.Number:
+                Append(value.Number);
+                break;
+            case FieldKind.Boolean:
+                Append(value.Boolean ? "true"u8 : "false"u8);
+                break;
+            case FieldKind.Duration:
+                AppendMilliseconds(value.Integer);
+                break;
+            default:
+                break;
+        }
+    }
+
+    /// <summary>In quotes, with the escapes of JSON, so that it is one line whatever it holds.</summary>
+    public void AppendQuoted(ReadOnlySpan<char> text)
+    {
+        Append((byte)'"');
+        for (var at = text.IndexOfAny(Escaped); at >= 0; at = text.IndexOfAny(Escaped))
+        {
+            Append(text[..at]);
+            AppendEscape(text[at]);
+            text = text[(at + 1)..];
+        }
+        Append(text);
+        Append((byte)'"');
+    }
+
+    /// <summary>Milliseconds with three decimals.</summary>
+    public void AppendMilliseconds(long microseconds)
+    {
+        if (microseconds < 0)
+        {
+            Append((byte)'-');
+            microseconds = -microseconds;
+        }
+        Append(microseconds / 1000);
+        Append((byte)'.');
+        AppendDigits((int)(microseconds % 1000), 3);
+    }
+
+    /// <summary>Exactly so many digits, with zeros in front.</summary>
+    public void AppendDigits(int value, int digits)
+    {
+        var room = Room(digits);
+        for (var i = digits - 1; i >= 0; i--, value /= 10)
+        {
+            room[i] = (byte)('0' + value % 10);
+        }
+        length += digits;
+    }
+
+    private void AppendEscape(char character)
+    {
+        Append((byte)'\\');
+        switch (character)
+        {
+            case '"' or '\\':
+                Append((byte)character);
+                break;
+            case '\n':
+                Append((byte)'n');
+                break;
+            case '\r':
+                Append((byte)'r');
+                break;
+            case '\t':
+                Append((byte)'t');
+                break;
+            default:
+                Append((byte)'u');
+                Append((int)character, "x4");
+                break;
+        }
+    }
+
+    private Span<byte> Room(int bytes)
+    {
+        if (buffer.Length - length < bytes)
+        {
+            Array.Resize(ref buffer, Math.Max(buffer.Length * 2, length + bytes));
+        }
+        return buffer.AsSpan(length);
+    }
+}

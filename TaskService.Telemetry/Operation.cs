@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Logging;
+
+namespace TaskService.Telemetry;
+
+/// <summary>
+/// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on it.
+/// Safe for use by several threads at once.
+/// </summary>
+/// <param name="id">What ties together everything that is said about it; 1 to 128 visible ASCII characters.</param>
+public sealed class Operation(string id)
+{
+    private static readonly AsyncLocal<Operation?> Ambient = new();
+
+    private readonly Lock gate = new();
+    private readonly FieldList fields = new();
+
+    /// <summary>The operation that this code runs in, or null outside of any.</summary>
+    public static Operation? Current
+    {
+        get => Ambient.Value;
+        set => Ambient.Value = value;
+    }
+
+    public string Id { get; } = id;
+
+    /// <summary>The level of its line; null when how it ends decides.</summary>
+    public LogLevel? Level { get; set; }
+
+    /// <summary>Sets a field, which becomes part of its line.</summary>
+    /// <param name="key">Lower case with underscores, such as <c>row_count</c>.</param>
+    /// <param name="value">A text, number, boolean, duration, or null.</param>
+    public void Set(string key, FieldValue value)
+    {
+        lock (gate)
+        {
+            fields.Set(key, value);
+        }
+    }
+
+    /// <summary>Adds what was set to the end of <paramref name="target"/>, in the order in which it was first set.</summary>
+    public void CopyTo(FieldList target)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        lock (gate)
+        {
+            target.Append(fields.Items);
+        }
+    }
+}
