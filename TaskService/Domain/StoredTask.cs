@@ -1,0 +1,10 @@
+namespace TaskService.Domain;
+
+/// <summary>A task under its id, with the version of its content.</summary>
+internal sealed record StoredTask(string Id, TaskEntry Entry, TaskVersion Version)
+{
+    public StoredTask(string id, TaskEntry entry)
+        : this(id, entry, TaskVersion.Of(entry))
+    {
+    }
+}

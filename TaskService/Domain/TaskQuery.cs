@@ -1,0 +1,23 @@
+namespace TaskService.Domain;
+
+/// <summary>Which tasks to list, in id order. What is null does not restrict.</summary>
+internal sealed record TaskQuery
+{
+    public static readonly TaskQuery All = new();
+
+    /// <summary>Only ids after this one, compared as ordinal text; it need not exist.</summary>
+    public string? After { get; init; }
+
+    public bool? Completed { get; init; }
+
+    public TaskPriority? Priority { get; init; }
+
+    /// <summary>Only tasks that are due before this time; those without a due date are not.</summary>
+    public DateTimeOffset? DueBefore { get; init; }
+
+    /// <summary>Whether the filter lets this task through. <see cref="After"/> is the engine's business.</summary>
+    public bool Matches(TaskEntry task) =>
+        (Completed is null || task.Completed == Completed)
+        && (Priority is null || task.Priority == Priority)
+        && (DueBefore is null || task.DueDate < DueBefore);
+}

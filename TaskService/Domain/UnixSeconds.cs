@@ -1,0 +1,44 @@
+namespace TaskService.Domain;
+
+/// <summary>
+/// A time as the number of seconds since 1970, of which doubles keep microseconds up to the year 2242 and 31 µs in 9999.
+/// </summary>
+internal static class UnixSeconds
+{
+    /// <summary>0001-01-01T00:00:00Z, included.</summary>
+    public const double Min = -62_135_596_800;
+
+    /// <summary>10000-01-01T00:00:00Z, excluded.</summary>
+    public const double MaxExclusive = 253_402_300_800;
+
+    private const long MicrosecondsPerSecond = 1_000_000;
+
+    /// <returns>False when it is out of bounds or not a number.</returns>
+    public static bool TryToMicroseconds(double seconds, out long microseconds)
+    {
+        microseconds = 0;
+        if (!(seconds >= Min && seconds < MaxExclusive))
+        {
+            return false;
+        }
+        // Whole seconds and the rest apart, since their product with a million would not fit into a double.
+        var whole = Math.Floor(seconds);
+        microseconds = ((long)whole * MicrosecondsPerSecond)
+            + (long)Math.Round((seconds - whole) * MicrosecondsPerSecond, MidpointRounding.AwayFromZero);
+        return true;
+    }
+
+    public static double FromMicroseconds(long microseconds)
+    {
+        var (whole, rest) = Math.DivRem(microseconds, MicrosecondsPerSecond);
+        return whole + ((double)rest / MicrosecondsPerSecond);
+    }
+
+    /// <returns>Null when it is out of bounds or not a number.</returns>
+    public static DateTimeOffset? ToTime(double seconds) =>
+        TryToMicroseconds(seconds, out var microseconds)
+            ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond) : null;
+
+    public static double FromTime(DateTimeOffset time) =>
+        FromMicroseconds((time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+}
