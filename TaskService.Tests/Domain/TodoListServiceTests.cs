@@ -1,0 +1,28 @@
+using TaskService.Domain;
+using TaskService.Storage;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Domain;
+
+public sealed class TodoListServiceTests
+{
+    [Fact]
+    public async Task New_ids_are_higher_than_all_that_are_stored_among_ids_that_others_made()
+    {
+        await using var store = new MemoryTaskStore();
+        var future = new TaskIds(new OneHourAhead()).Next();
+        foreach (var id in new[] { future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748" })
+        {
+            Assert.True(await store.CreateAsync(Some.Task(id), CancellationToken.None));
+        }
+        var service = new TodoListService(store, TimeProvider.System);
+        await service.OpenAsync(CancellationToken.None);
+        var created = await service.CreateAsync(new TaskEntry { Title = "Task1" }, CancellationToken.None);
+        Assert.True(string.CompareOrdinal(future, created.Id) < 0, $"{created.Id} is not above {future}");
+    }
+
+    private sealed class OneHourAhead : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UtcNow.AddHours(1);
+    }
+}

@@ -1,0 +1,161 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TaskService.Domain;
+using TaskService.Storage.FileSystem;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Storage.FileSystem;
+
+public sealed class FileTaskStoreTests : TaskStoreContract
+{
+    private readonly TemporaryDirectory directory = new();
+
+    private static CancellationToken Cancel => CancellationToken.None;
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        directory.Dispose();
+    }
+
+    [Fact]
+    public async Task A_task_is_one_readable_file_and_is_there_after_a_restart()
+    {
+        var path = directory.File("new/store");
+        var task = new StoredTask("a-1", new TaskEntry
+        {
+            Title = "žluť", Priority = TaskPriority.High, DueDate = DateTimeOffset.UnixEpoch.AddMicroseconds(1_500_000),
+        });
+        await using (var store = await OpenAsync(path))
+        {
+            await store.CreateAsync(task, Cancel);
+            await store.CreateAsync(Some.Task("b"), Cancel);
+            await store.DeleteAsync("b", null, Cancel);
+        }
+        Assert.Equal(
+            """{"priority":"high","title":"žluť","completed":false,"due_date":1.5}""",
+            await File.ReadAllTextAsync(Path.Combine(path, "a-1.json"), Cancel));
+        Assert.Equal(["a-1.json"], Files(path));
+        await using var again = await OpenAsync(path);
+        Assert.Equal([task], await again.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task A_directory_that_the_tutorial_wrote_opens_as_it_is()
+    {
+        var path = Directory.CreateDirectory(directory.File("tutorial")).FullName;
+        const string written = """
+            {"priority": "high", "title": "Complete Chapter-1 \u017e <\/b>", "description": "d", "completed": true, "due_date": 1663738852}
+            """;
+        await File.WriteAllTextAsync(Path.Combine(path, "4bb6e1e4d7e54421ba710d6d82f1a748.json"), written, Cancel);
+        await using var store = await OpenAsync(path);
+        var entry = (await store.FindAsync("4bb6e1e4d7e54421ba710d6d82f1a748", Cancel))!.Entry;
+        Assert.Equal(new TaskEntry
+        {
+            Title = "Complete Chapter-1 ž </b>",
+            Description = "d",
+            Priority = TaskPriority.High,
+            Completed = true,
+            DueDate = DateTimeOffset.FromUnixTimeSeconds(1_663_738_852),
+        }, entry);
+        Assert.Equal(written, await File.ReadAllTextAsync(Path.Combine(path, "4bb6e1e4d7e54421ba710d6d82f1a748.json"), Cancel));
+    }
+
+    [Theory]
+    [InlineData("empty.json", "")]
+    [InlineData("torn.json", """{"title":"t""")]
+    [InlineData("list.json", "[1]")]
+    [InlineData("null.json", "null")]
+    [InlineData("rule.json", """{"title":""}""")]
+    [InlineData("long.json", """{"title":"t","description":"\u0000"}""")]
+    [InlineData("priority.json", """{"title":"t","priority":"HIGH"}""")]
+    [InlineData("number.json", """{"title":"t","priority":"1"}""")]
+    [InlineData("date.json", """{"title":"t","due_date":1e300}""")]
+    [InlineData("nan.json", """{"title":"t","due_date":NaN}""")]
+    [InlineData("twice.json", """{"title":"t","title":"t"}""")]
+    [InlineData("unknown.json", """{"title":"t","more":1}""")]
+    [InlineData("surrogate.json", """{"title":"\ud800"}""")]
+    [InlineData("a_b.json", """{"title":"t"}""")]
+    [InlineData("upper.JSON", """{"title":"t"}""")]
+    public async Task A_foreign_or_damaged_file_is_neither_served_nor_touched(string name, string content)
+    {
+        var path = Directory.CreateDirectory(directory.File("damaged")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(path, name), content, Cancel);
+        await using var store = await OpenAsync(path);
+        var id = Path.GetFileNameWithoutExtension(name);
+        Assert.Empty(await store.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel));
+        Assert.Null(await store.FindAsync(id, Cancel));
+        Assert.Equal(ErrorKind.TaskNotFound, await store.DeleteAsync(id, null, Cancel));
+        Assert.False(await store.CreateAsync(Some.Task(id), Cancel));
+        Assert.Equal(content, await File.ReadAllTextAsync(Path.Combine(path, name), Cancel));
+    }
+
+    [Fact]
+    public async Task Other_files_and_directories_are_left_alone_and_temporary_ones_of_a_dead_process_are_removed()
+    {
+        var path = Directory.CreateDirectory(directory.File("mixed")).FullName;
+        Directory.CreateDirectory(Path.Combine(path, "folder.json"));
+        await File.WriteAllTextAsync(Path.Combine(path, "README.txt"), "hello", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(path, ".a.7.tmp"), "half", Cancel);
+        await using (var store = await OpenAsync(path))
+        {
+            Assert.Empty(await store.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel));
+        }
+        Assert.Equal(["README.txt"], Files(path));
+        Assert.True(Directory.Exists(Path.Combine(path, "folder.json")));
+    }
+
+    [Fact]
+    public async Task A_second_process_on_one_directory_is_refused_and_the_first_goes_on()
+    {
+        var path = directory.File("shared");
+        await using var first = await OpenAsync(path);
+        var error = await Assert.ThrowsAsync<StorageException>(async () => await OpenAsync(path));
+        Assert.Contains("another process uses it", error.Message, StringComparison.Ordinal);
+        Assert.True(await first.CreateAsync(Some.Task(), Cancel));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_a_directory_is_said_in_one_line()
+    {
+        await File.WriteAllTextAsync(directory.File("file"), "", Cancel);
+        var file = await Assert.ThrowsAsync<StorageException>(async () => await OpenAsync(directory.File("file")));
+        Assert.Equal($"task-db.fs: {directory.File("file")} is not a usable directory: it is a file", file.Message);
+        await Assert.ThrowsAsync<StorageException>(async () => await OpenAsync(directory.File("file/below")));
+    }
+
+    [Fact]
+    public async Task A_write_that_fails_changes_nothing_and_leaves_nothing()
+    {
+        // A directory where the file would go makes the rename fail, whoever runs the test.
+        var path = directory.File("store");
+        await using var store = await OpenAsync(path);
+        Directory.CreateDirectory(Path.Combine(path, "a.json", "full"));
+        var error = await Assert.ThrowsAsync<StorageException>(async () => await store.CreateAsync(Some.Task("a"), Cancel));
+        Assert.Equal(ErrorKind.StorageUnavailable, error.Kind);
+        Assert.Null(await store.FindAsync("a", Cancel));
+        Assert.Empty(Files(path));
+        Assert.True(await store.CreateAsync(Some.Task("b"), Cancel));
+    }
+
+    private protected override ITaskStore Create() => NewStore(directory.File("contract"));
+
+    private static FileTaskStore NewStore(string path) => new(path, NullLogger<FileTaskStore>.Instance);
+
+    private static async Task<FileTaskStore> OpenAsync(string path)
+    {
+        var store = NewStore(path);
+        try
+        {
+            await store.OpenAsync(Cancel);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static IEnumerable<string?> Files(string path) =>
+        Directory.GetFiles(path).Select(Path.GetFileName).Where(name => name != ".lock");
+}

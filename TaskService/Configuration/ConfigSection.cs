@@ -1,0 +1,206 @@
+using System.Globalization;
+
+namespace TaskService.Configuration;
+
+/// <summary>
+/// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest is
+/// reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
+/// </summary>
+internal sealed class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
+{
+    private const string Default = "default";
+
+    private readonly OrderedDictionary<string, Entry> asked = new(StringComparer.Ordinal);
+
+    /// <summary>Where this level begins, or where it is missing.</summary>
+    public string Where { get; } = map?.Where ?? where;
+
+    /// <summary>The names that are given on this level.</summary>
+    public IEnumerable<string> Keys => map?.Members.Keys ?? Enumerable.Empty<string>();
+
+    public void Problem(string key, string message) => problems.Add(Find(key)?.Where ?? Where, PathOf(key), message);
+
+    /// <summary>Text, such as a name or a path.</summary>
+    public string Text(string key, string fallback) => Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
+
+    /// <summary>A whole number within bounds, both included.</summary>
+    public long Integer(string key, long fallback, long min, long max)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            return Defaulted(key, fallback);
+        }
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            && value >= min && value <= max)
+        {
+            return Shown(key, value);
+        }
+        Problem(key, $"must be a whole number from {min} to {max}, not \"{text}\"");
+        return fallback;
+    }
+
+    public bool Flag(string key, bool fallback)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            return Defaulted(key, fallback);
+        }
+        if (bool.TryParse(text, out var value))
+        {
+            return Shown(key, value);
+        }
+        Problem(key, $"must be true or false, not \"{text}\"");
+        return fallback;
+    }
+
+    /// <summary>One of a few names.</summary>
+    public T Choice<T>(string key, T fallback, IReadOnlyList<(string Name, T Value)> allowed)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            Defaulted(key, allowed.First(choice => Equals(choice.Value, fallback)).Name);
+            return fallback;
+        }
+        foreach (var (name, value) in allowed)
+        {
+            if (name == text)
+            {
+                Shown(key, name);
+                return value;
+            }
+        }
+        Problem(key, $"\"{text}\" is not known{ConfigProblems.Allowed(text, allowed.Select(choice => choice.Name))}");
+        return fallback;
+    }
+
+    /// <summary>A list of texts. In an environment variable they are separated by commas.</summary>
+    public IReadOnlyList<string> Texts(string key, IReadOnlyList<string>? fallback = null)
+    {
+        switch (Find(key))
+        {
+            case null:
+                return Defaulted(key, fallback ?? []);
+            case ConfigScalar { Text: { } text } scalar when scalar.Where.StartsWith("environment ", StringComparison.Ordinal):
+                return Shown(key, text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+            case ConfigList list when list.Items.All(item => item is ConfigScalar { Text: not null }):
+                return Shown(key, list.Items.Select(item => ((ConfigScalar)item).Text!).ToArray());
+            default:
+                Allow(key);
+                Problem(key, "must be a list, such as [a, b]");
+                return [];
+        }
+    }
+
+    /// <summary>The level below. When it is missing, an empty one.</summary>
+    public ConfigSection Section(string key)
+    {
+        var node = Find(key);
+        if (node is not (null or ConfigMap or ConfigScalar { Text: null }))
+        {
+            Problem(key, "must be a mapping, such as { key: value }");
+        }
+        var section = new ConfigSection(PathOf(key), node as ConfigMap, node?.Where ?? Where, problems);
+        asked[key] = new Entry(null, Default, section);
+        return section;
+    }
+
+    /// <summary>The levels below, whatever their names are.</summary>
+    public IEnumerable<(string Name, ConfigSection Section)> Sections() => Keys.ToList().Select(key => (key, Section(key)));
+
+    /// <summary>Says that a key is allowed and, when it is there, that it has no value.</summary>
+    public void Empty(string key)
+    {
+        var given = Find(key);
+        asked[key] = new Entry(given is null ? null : "", given?.Where ?? Default, null);
+        if (given is not (null or ConfigScalar { Text: null or "" } or ConfigMap { Members.Count: 0 }))
+        {
+            Problem(key, "takes no value");
+        }
+    }
+
+    /// <summary>Says that a key is allowed but gives no value here.</summary>
+    public void Allow(string key) => asked.TryAdd(key, new Entry(null, Default, null));
+
+    /// <summary>Reports each key, here and below, that nobody asked for.</summary>
+    public void ReportUnknown()
+    {
+        foreach (var key in Keys.Where(key => !asked.ContainsKey(key)))
+        {
+            Problem(key, $"unknown key{ConfigProblems.Allowed(key, asked.Keys)}");
+        }
+        foreach (var entry in asked.Values)
+        {
+            entry.Section?.ReportUnknown();
+        }
+    }
+
+    /// <summary>Writes what was asked for as YAML, each value with its source as a comment.</summary>
+    public void Print(TextWriter output, int depth = 0)
+    {
+        foreach (var (key, entry) in asked)
+        {
+            var indent = new string(' ', depth * 2);
+            if (entry.Section is { asked.Count: > 0 } section)
+            {
+                output.WriteLine($"{indent}{Quoted(key)}:");
+                section.Print(output, depth + 1);
+            }
+            else if (entry.Text is not null)
+            {
+                output.WriteLine($"{$"{indent}{Quoted(key)}: {entry.Text}",-48}  # {entry.Where}");
+            }
+        }
+    }
+
+    private static string Quoted(string text) =>
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/') && text[0] != '-'
+            ? text
+            : $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+
+    private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
+
+    private ConfigNode? Find(string key) =>
+        map?.Members.GetValueOrDefault(key) is { } node and not ConfigReported ? node : null;
+
+    private string? Scalar(string key)
+    {
+        Allow(key);
+        switch (Find(key))
+        {
+            case null:
+                return null;
+            case ConfigScalar { Text: { } text }:
+                return text;
+            case ConfigScalar:
+                Problem(key, "has no value");
+                return null;
+            default:
+                Problem(key, "must be a single value");
+                return null;
+        }
+    }
+
+    private T Shown<T>(string key, T value)
+        where T : notnull
+    {
+        asked[key] = new Entry(Printed(value), Find(key)!.Where, null);
+        return value;
+    }
+
+    private T Defaulted<T>(string key, T value)
+        where T : notnull
+    {
+        asked[key] = new Entry(Printed(value), Default, null);
+        return value;
+    }
+
+    private static string Printed(object value) => value switch
+    {
+        bool flag => flag ? "true" : "false",
+        IEnumerable<string> texts => $"[{string.Join(", ", texts.Select(Quoted))}]",
+        string text => Quoted(text),
+        _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
+    };
+
+    private sealed record Entry(string? Text, string Where, ConfigSection? Section);
+}

@@ -1,0 +1,105 @@
+namespace TaskService.Configuration;
+
+/// <summary>
+/// What the environment says of the configuration. <c>TASKSERVICE__TASK_DB__FS=/data</c> is <c>task-db: { fs: /data }</c>:
+/// two underscores for a level, one for a hyphen. Kubernetes injects variables such as <c>TASKSERVICE_PORT</c>, which is why
+/// the prefix ends with two.
+/// </summary>
+internal static class EnvironmentConfig
+{
+    public const string Prefix = "TASKSERVICE__";
+
+    /// <summary>Writes the variables into <paramref name="root"/>, over what the file says.</summary>
+    public static void Apply(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
+    {
+        ApplyPort(root, environment, problems);
+        if (environment.TryGetValue("OTEL_SERVICE_NAME", out var name) && name.Length > 0)
+        {
+            Set(root, ["service", "name"], name, "OTEL_SERVICE_NAME", problems);
+        }
+        foreach (var (variable, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        {
+            if (variable.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                Set(root, variable[Prefix.Length..].Split("__"), value, variable, problems);
+            }
+        }
+        if (environment.TryGetValue("PORT", out var port) && port.Length > 0)
+        {
+            Set(root, ["service", "port"], port, "PORT", problems);
+        }
+    }
+
+    // The images of the .NET runtime set HTTP_PORTS, so that it ranks below the file; what a person sets ranks above.
+    private static void ApplyPort(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
+    {
+        foreach (var variable in new[] { "ASPNETCORE_HTTP_PORTS", "HTTP_PORTS" })
+        {
+            var given = (root.Members.GetValueOrDefault("service") as ConfigMap)?.Members.ContainsKey("port") == true;
+            if (!given && environment.TryGetValue(variable, out var ports) && ports.Length > 0)
+            {
+                Set(root, ["service", "port"], ports, variable, problems);
+            }
+        }
+        if (environment.TryGetValue("ASPNETCORE_URLS", out var urls) && urls.Length > 0)
+        {
+            // The host may be a wildcard, which no URI parser takes.
+            var afterHost = urls.StartsWith("http://", StringComparison.OrdinalIgnoreCase) && !urls.Contains(';', StringComparison.Ordinal)
+                ? urls[(urls.LastIndexOf(':') + 1)..].TrimEnd('/')
+                : "";
+            if (afterHost.Length > 0 && afterHost.All(char.IsAsciiDigit))
+            {
+                Set(root, ["service", "port"], afterHost, "ASPNETCORE_URLS", problems);
+            }
+            else
+            {
+                problems.Add("environment ASPNETCORE_URLS", "service.port", $"must be one URL http://host:port, not \"{urls}\"");
+            }
+        }
+    }
+
+    private static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems)
+    {
+        var where = $"environment {variable}";
+        if (names.Any(name => name.Length == 0))
+        {
+            problems.Add(where, "", "a name is missing between two underscores and two underscores");
+            return;
+        }
+        var map = root;
+        for (var i = 0; i < names.Length - 1; i++)
+        {
+            var key = Key(map, names[i]);
+            if (map.Members.GetValueOrDefault(key) is not ConfigMap below)
+            {
+                map.Members[key] = below = new ConfigMap(where);
+            }
+            if (i == 0 && key == "task-db")
+            {
+                KeepEngine(below, Key(below, names[1]));
+            }
+            map = below;
+        }
+        map.Members[Key(map, names[^1])] = new ConfigScalar(value, where);
+    }
+
+    // An engine that the environment names replaces the one of the file.
+    private static void KeepEngine(ConfigMap engines, string engine)
+    {
+        foreach (var other in engines.Members.Where(member => member.Key != engine).ToList())
+        {
+            if (!other.Value.Where.StartsWith("environment ", StringComparison.Ordinal))
+            {
+                engines.Members.Remove(other.Key);
+            }
+        }
+    }
+
+    /// <summary>The key that is meant: one that is there and differs in case and punctuation only, else hyphenated.</summary>
+    private static string Key(ConfigMap map, string name) =>
+        map.Members.Keys.FirstOrDefault(key => Shape(key) == Shape(name))
+        ?? (name.Any(char.IsAsciiLetterLower) ? name : name.ToLowerInvariant().Replace('_', '-'));
+
+    private static string Shape(string name) =>
+        string.Concat(name.ToUpperInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
+}

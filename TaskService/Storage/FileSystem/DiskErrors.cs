@@ -1,0 +1,20 @@
+namespace TaskService.Storage.FileSystem;
+
+/// <summary>Tells the errors of a disk apart. On Unix the framework keeps errno in <c>HResult</c>.</summary>
+internal static class DiskErrors
+{
+    private const int NoSpace = 28;
+    private const int QuotaLinux = 122;
+    private const int QuotaMac = 69;
+    private const int WindowsDiskFull = unchecked((int)0x80070070);
+
+    /// <summary>Whether there was no room, on the disk or in the quota.</summary>
+    public static bool IsFull(Exception error) => error.HResult switch
+    {
+        NoSpace => !OperatingSystem.IsWindows(),
+        QuotaLinux => OperatingSystem.IsLinux(),
+        QuotaMac => OperatingSystem.IsMacOS(),
+        WindowsDiskFull => OperatingSystem.IsWindows(),
+        _ => false,
+    };
+}

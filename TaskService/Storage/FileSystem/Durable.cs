@@ -1,0 +1,99 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace TaskService.Storage.FileSystem;
+
+/// <summary>
+/// What makes a change survive a power cut. The framework's own flushes return normally when fsync fails on Linux, and it
+/// cannot open a directory, which is why these go to the system.
+/// </summary>
+internal static partial class Durable
+{
+    private const int ReadOnly = 0;
+    private const int FullSync = 51;
+    private const int Interrupted = 4;
+
+    /// <summary>Puts what was written to the file onto the disk.</summary>
+    /// <exception cref="IOException">It may not be there. A second try would say yes without having done it.</exception>
+    public static void Sync(SafeFileHandle file)
+    {
+        var done = OperatingSystem.IsWindows() ? FlushFileBuffers(file)
+            : OperatingSystem.IsMacOS() ? Retry(file, static f => Fcntl(f, FullSync))
+            : Retry(file, Fsync);
+        if (!done)
+        {
+            throw Failure("fsync");
+        }
+    }
+
+    /// <summary>Opens a directory for <see cref="Sync"/>; null where the system has no such thing (Windows).</summary>
+    /// <exception cref="IOException">It cannot be opened.</exception>
+    public static SafeFileHandle? OpenDirectory(string path)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return null;
+        }
+        var handle = Open(path, ReadOnly);
+        return handle >= 0 ? new SafeFileHandle(handle, ownsHandle: true) : throw Failure($"open {path}");
+    }
+
+    /// <summary>Makes a directory with all that is missing above it, each durable in the one above.</summary>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    public static void CreateDirectory(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return;
+        }
+        var parent = Path.GetDirectoryName(path);
+        if (parent is not null)
+        {
+            CreateDirectory(parent);
+        }
+        Directory.CreateDirectory(path);
+        if (parent is not null)
+        {
+            using var handle = OpenDirectory(parent);
+            if (handle is not null)
+            {
+                Sync(handle);
+            }
+        }
+    }
+
+    private static bool Retry(SafeFileHandle file, Func<SafeFileHandle, int> call)
+    {
+        int result;
+        do
+        {
+            result = call(file);
+        }
+        while (result != 0 && Marshal.GetLastPInvokeError() == Interrupted);
+        return result == 0;
+    }
+
+    private static IOException Failure(string what)
+    {
+        var error = Marshal.GetLastPInvokeError();
+        return new IOException($"{what}: {new Win32Exception(error).Message}", error);
+    }
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int Fsync(SafeFileHandle file);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Fcntl(SafeFileHandle file, int command);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+    [LibraryImport("kernel32", SetLastError = true)]
+    [return: MarshalAs(UnmanagedType.Bool)]
+    private static partial bool FlushFileBuffers(SafeFileHandle file);
+}

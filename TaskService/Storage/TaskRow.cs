@@ -1,0 +1,104 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using TaskService.Domain;
+
+namespace TaskService.Storage;
+
+/// <summary>A task as an engine keeps it: plain columns, and members of a file in the order that the tutorial's files have.</summary>
+internal sealed record TaskRow
+{
+    [JsonPropertyName("priority")]
+    public string Priority { get; init; } = "none";
+
+    [JsonPropertyName("title")]
+    public required string Title { get; init; }
+
+    [JsonPropertyName("description")]
+    public string? Description { get; init; }
+
+    [JsonPropertyName("completed")]
+    public bool Completed { get; init; }
+
+    /// <summary>Microseconds since 1970; in a file, Unix seconds.</summary>
+    [JsonPropertyName("due_date")]
+    [JsonConverter(typeof(UnixSecondsConverter))]
+    public long? DueDateMicroseconds { get; init; }
+
+    public static TaskRow FromDomain(TaskEntry task) => new()
+    {
+        Priority = task.Priority.ToString().ToLowerInvariant(),
+        Title = task.Title,
+        Description = task.Description,
+        Completed = task.Completed,
+        DueDateMicroseconds = task.DueDate?.Subtract(DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
+    };
+
+    /// <returns>False, with the reason, when the row breaks a rule of the domain: someone else wrote it.</returns>
+    public bool TryToDomain([NotNullWhen(true)] out TaskEntry? task, [NotNullWhen(false)] out string? problem)
+    {
+        task = null;
+        var priority = TaskPriority.None;
+        problem = TaskEntry.TitleProblem(Title) is { } title ? $"title {title}"
+            : Description is not null && TaskEntry.DescriptionProblem(Description) is { } text ? $"description {text}"
+            : !TryPriority(Priority, out priority) ? "priority is not known"
+            : null;
+        if (problem is not null)
+        {
+            return false;
+        }
+        task = new TaskEntry
+        {
+            Title = Title,
+            Description = Description,
+            Priority = priority,
+            Completed = Completed,
+            DueDate = DueDateMicroseconds is { } due
+                ? DateTimeOffset.UnixEpoch.AddTicks(due * TimeSpan.TicksPerMicrosecond) : null,
+        };
+        return true;
+    }
+
+    // Enum.TryParse takes numbers, lists and any case.
+    private static bool TryPriority(string text, out TaskPriority priority) =>
+        Enum.TryParse(text, ignoreCase: true, out priority)
+        && string.Equals(priority.ToString(), text, StringComparison.OrdinalIgnoreCase)
+        && !text.AsSpan().ContainsAnyInRange('A', 'Z');
+
+    internal sealed class UnixSecondsConverter : JsonConverter<long?>
+    {
+        public override long? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
+        {
+            var seconds = reader.GetDouble();
+            return UnixSeconds.TryToMicroseconds(seconds, out var microseconds)
+                ? microseconds
+                : throw new JsonException("due_date is not in the years 1 to 9999");
+        }
+
+        public override void Write(Utf8JsonWriter writer, long? value, JsonSerializerOptions options)
+        {
+            if (value is { } microseconds)
+            {
+                writer.WriteNumberValue(UnixSeconds.FromMicroseconds(microseconds));
+            }
+            else
+            {
+                writer.WriteNullValue();
+            }
+        }
+    }
+}
+
+/// <summary>How a file is written and read: as a person likes it, and strictly.</summary>
+[JsonSerializable(typeof(TaskRow))]
+internal sealed partial class TaskRowJson : JsonSerializerContext
+{
+    public static TaskRowJson File { get; } = new(new JsonSerializerOptions
+    {
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        AllowDuplicateProperties = false,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    });
+}
