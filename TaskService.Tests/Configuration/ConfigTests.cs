@@ -1,0 +1,228 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using TaskService.Configuration;
+using TaskService.Telemetry.Logging;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Configuration;
+
+public sealed class ConfigTests
+{
+    private const string Memory = "task-db: { memory: }\n";
+
+    public static TheoryData<string, string[]> Problems => new()
+    {
+        { "service: { name: x }", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs)"] },
+        { "task-db:", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs)"] },
+        { "task-db: { memory: , fs: d }", ["c.yaml:1: task-db.fs: memory and fs are two storage engines; choose one of memory, fs"] },
+        { "task-db: { memroy: }", ["c.yaml:1: task-db.memroy: unknown key (did you mean \"memory\"?)"] },
+        { "task-db: { mongodb: x }", ["c.yaml:1: task-db.mongodb: unknown key (allowed: memory, fs)"] },
+        { "task-db: memory", ["c.yaml:1: task-db: must be a mapping, such as { key: value }",
+            "c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs)"] },
+        { "task-db: { memory: 1 }", ["c.yaml:1: task-db.memory: takes no value"] },
+        { "task-db: { fs: }", ["c.yaml:1: task-db.fs: has no value", "c.yaml:1: task-db.fs: must name a directory"] },
+        { Memory + "servise: { port: 1 }",
+            ["c.yaml:2: servise: unknown key (did you mean \"service\"?)"] },
+        { Memory + "service:\n  prot: 1\n  name: x", ["c.yaml:3: service.prot: unknown key (did you mean \"port\"?)"] },
+        { Memory + "service: { port: eighty }",
+            ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"eighty\""] },
+        { Memory + "service: { port: 65536 }",
+            ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"65536\""] },
+        { Memory + "service: { port: [1] }", ["c.yaml:2: service.port: must be a single value"] },
+        { Memory + "service: { name: }", ["c.yaml:2: service.name: has no value"] },
+        { Memory + "service: { name: ' ' }", ["c.yaml:2: service.name: must not be empty"] },
+        { Memory + "service: { address: localhost }",
+            ["c.yaml:2: service.address: must be an IP address such as 0.0.0.0, 127.0.0.1 or ::, not \"localhost\""] },
+        { Memory + "service: { port: 1 }\nservice: { port: 2 }",
+            ["c.yaml:3: service: duplicate key, first used at c.yaml:2"] },
+        { Memory + "service: { name: '${MISSING}' }",
+            ["c.yaml:2: service.name: environment variable MISSING is not set (\"${MISSING:-default}\" gives a default)"] },
+        { Memory + "service: { name: '${OPEN' }", ["c.yaml:2: service.name: ${ without }"] },
+        { Memory + "logging: { root: { level: inof } }",
+            ["c.yaml:2: logging.root.level: \"inof\" is not known (did you mean \"info\"?)"] },
+        { Memory + "logging: { root: { handlers: [consle] }, handlers: { console: { type: console } } }",
+            ["c.yaml:2: logging.root.handlers: \"consle\" is not a handler (did you mean \"console\"?)"] },
+        { Memory + "logging: { root: { handlers: console } }",
+            ["c.yaml:2: logging.root.handlers: must be a list, such as [a, b]"] },
+        { Memory + "logging: { loggers: { a: { propagate: maybe } } }",
+            ["c.yaml:2: logging.loggers.a.propagate: must be true or false, not \"maybe\""] },
+        { Memory + "logging: { handlers: { f: { type: file } } }",
+            ["c.yaml:2: logging.handlers.f.path: must name the file to write"] },
+        { Memory + "logging: { handlers: { f: { type: console, path: x } } }",
+            ["c.yaml:2: logging.handlers.f.path: unknown key (allowed: type, level, format)"] },
+        { Memory + "logging: { handlers: { f: { type: file, path: x }, g: { type: file, path: x } } }",
+            ["c.yaml:2: logging.handlers.g.path: \"x\" is already written by another handler"] },
+        { Memory + "logging: { handlers: { f: { type: console, format: fancy } } }",
+            ["c.yaml:2: logging.handlers.f.format: \"fancy\" is not known (allowed: brief, logfmt, json)"] },
+        { "service:\n  port: x\n  nam: y\ntask-db: { memory: , fs: d }",
+            ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"x\"",
+             "c.yaml:4: task-db.fs: memory and fs are two storage engines; choose one of memory, fs",
+             "c.yaml:3: service.nam: unknown key (did you mean \"name\"?)"] },
+        { "a: [", ["c.yaml:2: not valid YAML: "] },
+        { "- a", ["c.yaml:1: must be a mapping of settings, such as \"service:\""] },
+        { "text", ["c.yaml:1: must be a mapping of settings, such as \"service:\""] },
+        { Memory + "---\nservice:", ["c.yaml:2: only one YAML document is allowed"] },
+        { "task-db: *nowhere", ["c.yaml:1: task-db: no anchor &nowhere stands before this alias"] },
+        { "? [a]\n: b", ["c.yaml:1: : a key must be a plain name"] },
+    };
+
+    public static TheoryData<string> ConfigFiles => [.. Directory.GetFiles(TestRoot.File("configs")).Select(f => Path.GetFileName(f))];
+
+    [Theory]
+    [MemberData(nameof(Problems), DisableDiscoveryEnumeration = true)]
+    public void Every_problem_is_said_at_once_with_file_line_and_path(string yaml, string[] problems)
+    {
+        var error = Assert.Throws<ConfigException>(() => Read(yaml));
+        Assert.Equal(problems.Length, error.Problems.Count);
+        Assert.All(problems.Zip(error.Problems), pair => Assert.StartsWith(pair.First, pair.Second, StringComparison.Ordinal));
+        Assert.All(error.Problems, line => Assert.DoesNotContain('\n', line));
+    }
+
+    [Theory]
+    [MemberData(nameof(ConfigFiles))]
+    public void Every_file_that_we_ship_is_right(string file) =>
+        Assert.NotNull(Read(File.ReadAllText(TestRoot.File("configs", file))));
+
+    [Fact]
+    public void Without_a_word_it_is_port_8080_and_lines_on_the_console()
+    {
+        var settings = Read(Memory);
+        Assert.Equal(("TodoList", IPAddress.Any, 8080), (settings.Service.Name, settings.Service.Address, settings.Service.Port));
+        var (name, handler) = Assert.Single(settings.Logging.Handlers);
+        Assert.Null(handler.File);
+        Assert.Equal([name], settings.Logging.Root.Handlers);
+        Assert.Equal(LogLevel.Information, settings.Logging.Loggers["taskservice"].Level);
+        Assert.False(settings.Debug);
+    }
+
+    [Fact]
+    public void The_local_file_means_what_it_says()
+    {
+        var logging = Read(File.ReadAllText(TestRoot.File("configs", "todoList-local.yaml"))).Logging;
+        Assert.Equal(new LogFileSettings("logs/taskservice.log", 10_485_760, 3), logging.Handlers["file"].File);
+        Assert.Equal(LogFormatKind.Logfmt, logging.Handlers["file"].Format.Kind);
+        Assert.Equal((LogLevel.Information, LogFormatKind.Brief), (logging.Handlers["console"].Level, logging.Handlers["console"].Format.Kind));
+        Assert.Equal(["console", "file"], logging.Loggers["taskservice"].Handlers);
+        Assert.False(logging.Loggers["taskservice"].Propagate);
+        Assert.True(logging.Loggers["Microsoft.AspNetCore"].Propagate);
+        Assert.Equal(LogLevel.Warning, logging.Root.Level);
+    }
+
+    [Fact]
+    public void Debug_lowers_the_level_of_the_service_and_of_the_handlers()
+    {
+        var settings = Read(File.ReadAllText(TestRoot.File("configs", "todoList-container.yaml")), options: new(Debug: true));
+        Assert.True(settings.Debug);
+        Assert.Equal(LogLevel.Debug, settings.Logging.Loggers["taskservice"].Level);
+        Assert.Equal(LogLevel.Debug, settings.Logging.Handlers["console"].Level);
+        Assert.Equal(LogLevel.Warning, settings.Logging.Root.Level);
+    }
+
+    [Theory]
+    [InlineData("", null, 8080)]
+    [InlineData("HTTP_PORTS=1", null, 1)]
+    [InlineData("HTTP_PORTS=1 ASPNETCORE_HTTP_PORTS=2", null, 2)]
+    [InlineData("HTTP_PORTS=1", 3, 3)]
+    [InlineData("ASPNETCORE_URLS=http://+:4", 3, 4)]
+    [InlineData("ASPNETCORE_URLS=http://[::1]:4/", 3, 4)]
+    [InlineData("ASPNETCORE_URLS=http://+:4 TASKSERVICE__SERVICE__PORT=5", 3, 5)]
+    [InlineData("TASKSERVICE__SERVICE__PORT=5 PORT=6", 3, 6)]
+    [InlineData("TASKSERVICE_PORT=tcp://10.0.0.1:80", 3, 3)]
+    [InlineData("PORT=", 3, 3)]
+    public void The_port_comes_from_the_place_that_ranks_highest(string environment, int? inFile, int port)
+    {
+        var yaml = Memory + (inFile is null ? "" : $"service: {{ port: {inFile} }}");
+        Assert.Equal(port, Read(yaml, environment).Service.Port);
+        Assert.Equal(7, Read(yaml, environment, new(Port: 7)).Service.Port);
+    }
+
+    [Theory]
+    [InlineData("ASPNETCORE_URLS=https://+:1")]
+    [InlineData("ASPNETCORE_URLS=http://+:1;http://+:2")]
+    [InlineData("ASPNETCORE_URLS=nonsense")]
+    [InlineData("PORT=x")]
+    [InlineData("HTTP_PORTS=1;2")]
+    [InlineData("TASKSERVICE__SERVICE__PRT=1")]
+    [InlineData("TASKSERVICE__NOTHING=1")]
+    [InlineData("TASKSERVICE__=1")]
+    [InlineData("TASKSERVICE__SERVICE=x")]
+    [InlineData("TASKSERVICE__TASK_DB__MEMORY__X=x")]
+    [InlineData("TASKSERVICE__TASK_DB__FS=x TASKSERVICE__TASK_DB__MEMORY=")]
+    public void A_variable_that_cannot_be_used_is_a_problem_that_names_it(string environment)
+    {
+        var problem = Assert.Single(Assert.Throws<ConfigException>(() => Read(Memory, environment)).Problems);
+        var name = environment[..environment.IndexOf('=', StringComparison.Ordinal)];
+        Assert.StartsWith($"environment {name}: ", problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_engine_in_the_environment_replaces_the_one_of_the_file()
+    {
+        using var directory = new TemporaryDirectory();
+        Assert.Contains("fs:", Print(Memory, $"TASKSERVICE__TASK_DB__FS={directory.Path}"), StringComparison.Ordinal);
+        Assert.DoesNotContain("memory", Print(Memory, $"TASKSERVICE__TASK_DB__FS={directory.Path}"), StringComparison.Ordinal);
+        Assert.Contains("memory:", Print("task-db: { fs: x }", "TASKSERVICE__TASK_DB__MEMORY="), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_variable_reaches_any_setting_whatever_the_case_of_its_name()
+    {
+        const string yaml = Memory + """
+            logging:
+              handlers: { console: { type: console }, other: { type: console } }
+              loggers: { Microsoft.AspNetCore: { level: warning } }
+            """;
+        var settings = Read(yaml,
+            "TASKSERVICE__LOGGING__LOGGERS__MICROSOFT_ASPNETCORE__LEVEL=debug TASKSERVICE__LOGGING__LOGGERS__System.Net__LEVEL=error "
+            + "TASKSERVICE__LOGGING__ROOT__HANDLERS=console,other OTEL_SERVICE_NAME=otel TASKSERVICE__SERVICE__REQUEST_ID_HEADER=My-Id");
+        Assert.Equal(LogLevel.Debug, settings.Logging.Loggers["Microsoft.AspNetCore"].Level);
+        Assert.Equal(LogLevel.Error, settings.Logging.Loggers["System.Net"].Level);
+        Assert.Equal(["console", "other"], settings.Logging.Root.Handlers);
+        Assert.Equal("otel", settings.Service.Name);
+        Assert.Equal("My-Id", settings.Service.RequestIdHeader);
+    }
+
+    [Theory]
+    [InlineData("${A}", "one")]
+    [InlineData("x${A}y${B:-two}z", "xoneytwoz")]
+    [InlineData("${EMPTY:-default}", "default")]
+    [InlineData("x${EMPTY}", "x")]
+    [InlineData("${A:-ignored}", "one")]
+    [InlineData("${B:-}x", "x")]
+    [InlineData("$${A} $A", "${A} $A")]
+    public void Names_in_values_are_filled_in_from_the_environment(string value, string expected) =>
+        Assert.Equal(expected, Read($"{Memory}service: {{ name: '{value}' }}", "A=one EMPTY=").Service.Name);
+
+    [Fact]
+    public void Anchors_can_be_used() =>
+        Assert.Equal(LogLevel.Error, Read(
+            Memory + "logging: { loggers: { a: &quiet { level: error }, b: *quiet } }").Logging.Loggers["b"].Level);
+
+    [Fact]
+    public void Print_shows_each_value_with_its_source_as_YAML_that_can_be_read_again()
+    {
+        var printed = Print(Memory + "service:\n  name: 'my \"list\"'", "PORT=9");
+        Assert.Matches("(?m)^  name: \"my \\\\\"list\\\\\"\" +# c.yaml:3$", printed);
+        Assert.Matches("(?m)^  port: 9 +# environment PORT$", printed);
+        Assert.Matches("(?m)^  address: 0.0.0.0 +# default$", printed);
+        Assert.Equal(9, Read(printed).Service.Port);
+        Assert.Equal("my \"list\"", Read(printed).Service.Name);
+    }
+
+    private static Settings Read(string yaml, string environment = "", CommandLineOptions? options = null) =>
+        Load(yaml, environment, options).Settings;
+
+    private static string Print(string yaml, string environment)
+    {
+        using var output = new StringWriter();
+        Load(yaml, environment, null).Source.Print(output);
+        return output.ToString().ReplaceLineEndings("\n");
+    }
+
+    private static (Settings Settings, ConfigSection Source) Load(string yaml, string environment, CommandLineOptions? options)
+    {
+        var variables = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);
+        return Settings.Read("c.yaml", yaml, variables, options ?? new CommandLineOptions());
+    }
+}

@@ -1,0 +1,45 @@
+using TaskService.Configuration;
+using TaskService.Domain;
+
+namespace TaskService;
+
+/// <summary>How the process ends. Documented in the README.</summary>
+internal static class ExitCodes
+{
+    public const int Fine = 0;
+
+    /// <summary>Something that the configuration names cannot be opened, or the unexpected.</summary>
+    public const int Failed = 1;
+
+    /// <summary>The command line is wrong.</summary>
+    public const int Usage = 2;
+
+    /// <summary>The configuration is wrong (<c>EX_CONFIG</c> of sysexits.h).</summary>
+    public const int Config = 78;
+
+    /// <summary>Turns what ends the process early into one clear line (of a configuration, one a problem) and a code.</summary>
+    public static async Task<int> GuardAsync(Func<Task<int>> run)
+    {
+        try
+        {
+            return await run();
+        }
+        catch (ConfigException error)
+        {
+            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, error.Problems));
+            return Config;
+        }
+        catch (OperationCanceledException)
+        {
+            // A signal while it was still starting: there was nothing to finish.
+            return Fine;
+        }
+        catch (Exception error)
+        {
+            var expected = error is IOException or StorageException;
+            var text = (expected ? error.Message : $"unexpected {error.GetType().Name}: {error.Message}").ReplaceLineEndings(" ");
+            await Console.Error.WriteLineAsync($"taskservice: {text}");
+            return Failed;
+        }
+    }
+}

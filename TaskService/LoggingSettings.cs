@@ -1,0 +1,114 @@
+using TaskService.Configuration;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService;
+
+/// <summary>Reads the <c>logging</c> section.</summary>
+internal static class LoggingSettings
+{
+    /// <summary>The logger of the service: requests, start and stop.</summary>
+    public const string LoggerName = "taskservice";
+
+    private static readonly (string, LogLevel)[] Levels =
+    [
+        ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information),
+        ("warning", LogLevel.Warning), ("error", LogLevel.Error), ("critical", LogLevel.Critical), ("none", LogLevel.None),
+    ];
+
+    private static readonly (string, LogFormatKind)[] Kinds =
+        [("brief", LogFormatKind.Brief), ("logfmt", LogFormatKind.Logfmt), ("json", LogFormatKind.Json)];
+
+    /// <param name="section">The <c>logging</c> section.</param>
+    /// <param name="debug">Puts the service's logger, and every handler that it may reach, at debug.</param>
+    public static LogSettings Read(ConfigSection section, bool debug)
+    {
+        var formats = Kinds.ToDictionary(kind => kind.Item1, kind => new LogFormatSettings(kind.Item2));
+        foreach (var (name, formatter) in section.Section("formatters").Sections())
+        {
+            var kind = formatter.Choice("format", LogFormatKind.Logfmt, Kinds);
+            var fields = formatter.Texts("fields");
+            formats[name] = new LogFormatSettings(kind, fields.Count == 0 ? null : fields);
+        }
+        var handlers = ReadHandlers(section.Section("handlers"), formats);
+        var loggers = section.Section("loggers").Sections()
+            .ToDictionary(logger => logger.Name, logger => ReadLogger(logger.Section, LogLevel.Information, handlers.Keys));
+        // Without a word about it, the service itself says what it does.
+        loggers.TryAdd(LoggerName, new LoggerSettings(LogLevel.Information, [], Propagate: true));
+        var root = ReadLogger(section.Section("root"), LogLevel.Warning, handlers.Keys, isRoot: true);
+        if (debug)
+        {
+            loggers[LoggerName] = loggers[LoggerName] with { Level = Lower(loggers[LoggerName].Level) };
+            handlers = handlers.ToDictionary(
+                handler => handler.Key, handler => handler.Value with { Level = Lower(handler.Value.Level) });
+        }
+        return new LogSettings(handlers, loggers, root);
+
+        static LogLevel Lower(LogLevel level) => level < LogLevel.Debug ? level : LogLevel.Debug;
+    }
+
+    /// <summary>Puts the levels where the framework looks for them, and where they can be changed while running.</summary>
+    public static void SetLevels(LoggerFilterOptions options, LogSettings settings)
+    {
+        options.MinLevel = settings.Root.Level;
+        foreach (var (name, logger) in settings.Loggers)
+        {
+            options.Rules.Add(new LoggerFilterRule(null, name, logger.Level, null));
+        }
+        // That the start failed is said once, by the program, on one line.
+        options.Rules.Add(new LoggerFilterRule(null, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical, null));
+    }
+
+    private static Dictionary<string, LogHandlerSettings> ReadHandlers(
+        ConfigSection section, Dictionary<string, LogFormatSettings> formats)
+    {
+        var handlers = new Dictionary<string, LogHandlerSettings>();
+        var paths = new HashSet<string>();
+        foreach (var (name, handler) in section.Sections())
+        {
+            var isFile = handler.Choice("type", false, [("console", false), ("file", true)]);
+            var level = handler.Choice("level", LogLevel.Debug, Levels);
+            var formatName = handler.Text("format", isFile ? "logfmt" : "brief");
+            if (!formats.TryGetValue(formatName, out var format))
+            {
+                handler.Problem("format", $"\"{formatName}\" is not known{ConfigProblems.Allowed(formatName, formats.Keys)}");
+            }
+            var file = isFile ? ReadFile(handler) : null;
+            if (file is not null && !paths.Add(file.Path))
+            {
+                handler.Problem("path", $"\"{file.Path}\" is already written by another handler");
+            }
+            handlers.Add(name, new LogHandlerSettings(level, format ?? formats["logfmt"], file));
+        }
+        if (handlers.Count == 0)
+        {
+            handlers.Add("console", new LogHandlerSettings(LogLevel.Information, formats["brief"], null));
+        }
+        return handlers;
+    }
+
+    private static LogFileSettings ReadFile(ConfigSection handler)
+    {
+        var path = handler.Text("path", "");
+        if (path.Length == 0)
+        {
+            handler.Problem("path", "must name the file to write");
+        }
+        return new LogFileSettings(
+            path,
+            handler.Integer("max-bytes", 10 * 1024 * 1024, 0, long.MaxValue),
+            (int)handler.Integer("backup-count", 3, 0, 1_000));
+    }
+
+    private static LoggerSettings ReadLogger(
+        ConfigSection section, LogLevel level, Dictionary<string, LogHandlerSettings>.KeyCollection handlers, bool isRoot = false)
+    {
+        // Without a word of configuration everything goes to the console, which then is the only handler.
+        var names = section.Texts("handlers", isRoot && handlers.Count == 1 ? [.. handlers] : []);
+        foreach (var name in names.Where(name => !handlers.Contains(name)))
+        {
+            section.Problem("handlers", $"\"{name}\" is not a handler{ConfigProblems.Allowed(name, handlers)}");
+        }
+        return new LoggerSettings(
+            section.Choice("level", level, Levels), names, !isRoot && section.Flag("propagate", true));
+    }
+}

@@ -1,0 +1,73 @@
+using System.Collections;
+using TaskService.Configuration;
+using TaskService.Domain;
+using TaskService.Storage;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService;
+
+/// <summary>All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.</summary>
+/// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
+/// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
+internal sealed record Settings(
+    ServiceSettings Service, LogSettings Logging, Func<ILoggerFactory, ITaskStore> CreateStore, bool Debug)
+{
+    public const string DefaultFile = "configs/todoList-local.yaml";
+
+    /// <summary>Reads the file, then the environment and the command line over it. Opens nothing else.</summary>
+    /// <exception cref="ConfigException">All problems at once.</exception>
+    public static (Settings Settings, ConfigSection Source) Load(CommandLineOptions options)
+    {
+        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+        var file = options.ConfigFile ?? FindDefaultFile();
+        return Read(file, ReadText(file), variables, options);
+    }
+
+    /// <summary>As <see cref="Load"/>, from a text.</summary>
+    public static (Settings Settings, ConfigSection Source) Read(
+        string file, string text, IReadOnlyDictionary<string, string> environment, CommandLineOptions options)
+    {
+        var problems = new ConfigProblems();
+        var map = YamlConfig.Read(file, text, environment, problems);
+        EnvironmentConfig.Apply(map, environment, problems);
+        ApplyCommandLine(map, options);
+
+        var root = new ConfigSection("", map, file, problems);
+        var settings = new Settings(
+            ServiceSettings.Read(root.Section("service")),
+            LoggingSettings.Read(root.Section("logging"), options.Debug),
+            StorageEngines.Read(root, "task-db"),
+            options.Debug);
+        root.ReportUnknown();
+        return problems.Lines.Count == 0 ? (settings, root) : throw new ConfigException(problems.Lines);
+    }
+
+    private static void ApplyCommandLine(ConfigMap map, CommandLineOptions options)
+    {
+        if (options.Port is { } port)
+        {
+            if (map.Members.GetValueOrDefault("service") is not ConfigMap service)
+            {
+                map.Members["service"] = service = new ConfigMap("--port");
+            }
+            service.Members["port"] = new ConfigScalar($"{port}", "--port");
+        }
+    }
+
+    private static string FindDefaultFile() =>
+        File.Exists(DefaultFile) ? DefaultFile : Path.Combine(AppContext.BaseDirectory, DefaultFile);
+
+    private static string ReadText(string file)
+    {
+        try
+        {
+            return File.ReadAllText(file);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            var reason = error is FileNotFoundException or DirectoryNotFoundException ? "no such file" : error.Message;
+            throw new ConfigException([$"{file}: the configuration file cannot be read: {reason}"]);
+        }
+    }
+}

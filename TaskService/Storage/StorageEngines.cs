@@ -1,0 +1,43 @@
+using TaskService.Configuration;
+using TaskService.Domain;
+using TaskService.Storage.FileSystem;
+
+namespace TaskService.Storage;
+
+/// <summary>The storage engines that a configuration can choose from.</summary>
+internal static class StorageEngines
+{
+    // One line an engine: its name in the configuration, and what reads the value that stands there.
+    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<ILoggerFactory, ITaskStore>>> Engines =
+        new()
+        {
+            ["memory"] = MemoryTaskStore.Read,
+            ["fs"] = FileTaskStore.Read,
+        };
+
+    /// <summary>Reads which engine is to be used.</summary>
+    /// <returns>Makes the engine; opens nothing.</returns>
+    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection parent, string key)
+    {
+        var section = parent.Section(key);
+        foreach (var name in Engines.Keys)
+        {
+            section.Allow(name);
+        }
+        var allowed = string.Join(", ", Engines.Keys);
+        var chosen = Engines.Keys.Intersect(section.Keys).ToList();
+        if (chosen.Count == 1)
+        {
+            return Engines[chosen[0]](section, chosen[0]);
+        }
+        if (chosen.Count > 1)
+        {
+            section.Problem(chosen[^1], $"{string.Join(" and ", chosen)} are two storage engines; choose one of {allowed}");
+        }
+        else if (!section.Keys.Any())
+        {
+            parent.Problem(key, $"no storage engine is chosen (allowed: {allowed})");
+        }
+        return _ => new MemoryTaskStore();
+    }
+}
