@@ -1,0 +1,130 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TaskService.Api;
+using TaskService.Configuration;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Api;
+
+/// <summary>What the pipeline makes of endpoints that misbehave, on a server with such endpoints.</summary>
+public sealed class RequestPipelineTests : IAsyncLifetime
+{
+    private readonly LogFiles files = new();
+    private readonly LogSystem logs;
+    private readonly WebApplication app;
+    private readonly HttpClient client = new();
+
+    public RequestPipelineTests()
+    {
+        var (settings, _) = Settings.Read(
+            "test.yaml", "task-db: { memory: }\n" + files.Yaml, new Dictionary<string, string>(), new CommandLineOptions());
+        logs = new LogSystem(settings.Logging);
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddProvider(logs);
+        builder.Services.Configure<LoggerFilterOptions>(options => LoggingSettings.SetLevels(options, settings.Logging));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
+        app = builder.Build();
+        var routes = new Routes();
+        routes.Add("GET", "/throws", (_, _) => throw new InvalidOperationException("secret\r\nsecond line"));
+        routes.Add("GET", "/half", async http =>
+        {
+            await http.Response.WriteAsync(new string('x', 100_000));
+            await http.Response.Body.FlushAsync();
+            throw new InvalidOperationException("in the middle");
+        });
+        routes.Add("GET", "/sets", SetAsync);
+        routes.Add("GET", "/waits", async (http, _) =>
+        {
+            await new TaskCompletionSource().Task.WaitAsync(http.RequestAborted);
+            return Answer.NoContent;
+        });
+        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
+        var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
+        app.Run(new RequestPipeline(routes, new AnswerWriter(debug: false), log, new RequestIds(""), CancellationToken.None).InvokeAsync);
+    }
+
+    public async ValueTask InitializeAsync()
+    {
+        await app.StartAsync();
+        client.BaseAddress = new Uri(app.Urls.First());
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        client.Dispose();
+        await app.DisposeAsync();
+        logs.Dispose();
+        files.Dispose();
+    }
+
+    [Fact]
+    public async Task An_exception_is_500_with_one_public_text_and_its_trace_in_the_log_on_one_line()
+    {
+        using var response = await client.GetAsync(new Uri("/throws", UriKind.Relative));
+        var body = await ErrorBody.AssertAsync(response, 500, "Internal Server Error", "GET", "/throws");
+        Assert.DoesNotContain("secret", body.GetRawText(), StringComparison.Ordinal);
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
+        Assert.Equal(("ERROR", "500", "Internal Server Error"), (line["level"], line["status"], line["reason"]));
+        Assert.StartsWith("System.InvalidOperationException: secret\r\nsecond line", line["trace"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_exception_in_the_middle_of_an_answer_breaks_it_off_and_is_logged_as_500()
+    {
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.GetStringAsync(new Uri("/half", UriKind.Relative)));
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
+        Assert.Equal(("ERROR", "500"), (line["level"], line["status"]));
+        Assert.Contains("in the middle", line["trace"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_code_sets_on_the_operation_stands_at_the_end_of_the_line_and_its_messages_carry_the_id()
+    {
+        using var response = await client.GetAsync(new Uri("/sets", UriKind.Relative));
+        var lines = (await files.LinesAsync("logfmt", 3)).Select(LogfmtLine.Parse).ToArray();
+        var id = Assert.Single(response.Headers.GetValues("X-Request-ID"));
+        Assert.Equal(id, lines[1]["req_id"]);
+        Assert.Equal("three of 5", lines[1]["message"]);
+        Assert.Equal(("three", "5"), (lines[1]["Name"], lines[1]["Count"]));
+        Assert.Matches("^[0-9a-f]{32}$", lines[1]["trace_id"]);
+        Assert.Equal(
+            ["bytes", "user_agent", "text", "count", "ratio", "flag", "took", "nothing"], lines[2].Keys.Reverse().Take(8).Reverse());
+        Assert.Equal(
+            ("a \"b\"", "2", "0.5", "true", "1.500", null),
+            (lines[2]["text"], lines[2]["count"], lines[2]["ratio"], lines[2]["flag"], lines[2]["took"], lines[2]["nothing"]));
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_is_499_and_no_error()
+    {
+        using (var gone = new System.Net.Sockets.TcpClient())
+        {
+            await gone.ConnectAsync("127.0.0.1", client.BaseAddress!.Port);
+            await gone.GetStream().WriteAsync("GET /waits HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
+            await files.LinesAsync("logfmt", 1);
+        }
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
+        Assert.Equal(("INFO", "499"), (line["level"], line["status"]));
+        Assert.DoesNotContain("trace", line.Keys);
+    }
+
+    private ValueTask<Answer> SetAsync(HttpContext http, string id)
+    {
+        var operation = Operation.Current!;
+        operation.Set("text", "a \"b\"");
+        operation.Set("count", 1);
+        operation.Set("ratio", 0.5);
+        operation.Set("flag", true);
+        operation.Set("took", TimeSpan.FromMilliseconds(1.5));
+        operation.Set("nothing", (string?)null);
+        operation.Set("count", 2);
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice.sub");
+        logger.LogInformation("{Name} of {Count}", "three", 5);
+        return ValueTask.FromResult(Answer.NoContent);
+    }
+}

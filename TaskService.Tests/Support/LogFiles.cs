@@ -1,0 +1,46 @@
+namespace TaskService.Tests.Support;
+
+/// <summary>A service's log in files of three formats, to be read when it has been written.</summary>
+internal sealed class LogFiles : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    /// <summary>The <c>logging</c> section: all of it into each file.</summary>
+    public string Yaml => $$"""
+        logging:
+          formatters:
+            audit: { format: logfmt, fields: [time, req_id, method, uri, status, nothing] }
+          handlers:
+            brief: { type: file, path: '{{directory.File("brief")}}', level: info, format: brief }
+            logfmt: { type: file, path: '{{directory.File("logfmt")}}', level: debug, format: logfmt }
+            json: { type: file, path: '{{directory.File("json")}}', level: debug, format: json }
+            audit: { type: file, path: '{{directory.File("audit")}}', level: info, format: audit }
+          loggers:
+            taskservice: { level: debug, handlers: [brief, logfmt, json, audit], propagate: false }
+            Microsoft: { level: warning, handlers: [logfmt] }
+          root: { level: warning, handlers: [brief] }
+        """;
+
+    /// <summary>Waits until so many lines are there.</summary>
+    public async Task<string[]> LinesAsync(string file, int count)
+    {
+        var lines = await Until.ResultAsync(() => Read(file) is var found && found.Length >= count ? found : null, $"{count} lines in {file}");
+        Assert.Equal(count, lines.Length);
+        return lines;
+    }
+
+    /// <summary>Whole lines, split only at the newline: nothing else ends one.</summary>
+    public string[] Read(string file)
+    {
+        if (!File.Exists(directory.File(file)))
+        {
+            return [];
+        }
+        using var stream = new FileStream(directory.File(file), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(stream);
+        var text = reader.ReadToEnd();
+        return text[..(text.LastIndexOf('\n') + 1)].Split('\n')[..^1];
+    }
+
+    public void Dispose() => directory.Dispose();
+}

@@ -1,0 +1,78 @@
+using System.Net.Http.Headers;
+using System.Text;
+using TaskService.Configuration;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>The service in this process, on a free port, as a client meets it. Quiet, unless a test asks for logs.</summary>
+internal sealed class RunningService : IAsyncDisposable
+{
+    private readonly TodoListHost host;
+
+    private RunningService(TodoListHost host)
+    {
+        this.host = host;
+        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{host.Port}"), Timeout = Until.Limit };
+    }
+
+    public HttpClient Client { get; }
+
+    public int Port => host.Port;
+
+    /// <summary>What is logged when a test does not care: nothing, or to the console at this level, to debug a test.</summary>
+    private static string Quiet =>
+        $$"""logging: { handlers: { console: { type: console, level: {{Environment.GetEnvironmentVariable("TASKSERVICE_TEST_LOG") ?? "none"}} } } }""";
+
+    public static async Task<RunningService> StartAsync(
+        string taskDb = "memory:", string? logging = null, string service = "", bool debug = false)
+    {
+        var yaml = $$"""
+            service: { address: 127.0.0.1, port: 0, {{service}} }
+            task-db: { {{taskDb}} }
+            {{logging ?? Quiet}}
+            """;
+        var (settings, _) = Settings.Read(
+            "test.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions(Debug: debug));
+        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None));
+    }
+
+    public static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
+
+    public static ByteArrayContent Bytes(byte[] bytes)
+    {
+        var content = new ByteArrayContent(bytes);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        return content;
+    }
+
+    /// <summary>Creates a task.</summary>
+    /// <returns>Its path.</returns>
+    public async Task<string> CreateAsync(string json)
+    {
+        using var response = await Client.PostAsync(new Uri("/tasks", UriKind.Relative), Json(json));
+        Assert.Equal(System.Net.HttpStatusCode.Created, response.StatusCode);
+        return response.Headers.Location!.OriginalString;
+    }
+
+    public Task<HttpResponseMessage> SendAsync(string method, string path, HttpContent? content = null) =>
+        Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative)) { Content = content });
+
+    /// <summary>Sends bytes as they are and reads until the server closes the connection.</summary>
+    public async Task<string> SendRawAsync(string request)
+    {
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync("127.0.0.1", Port);
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        using var reader = new StreamReader(stream, Encoding.Latin1);
+        return await reader.ReadToEndAsync();
+    }
+
+    public Task StopAsync() => host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await host.DisposeAsync();
+    }
+}

@@ -1,0 +1,100 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>The real program in a process of its own, in a directory of its own.</summary>
+internal sealed class ServiceProcess : IDisposable
+{
+    private readonly Process process = new();
+    private readonly ConcurrentQueue<string> output = new();
+    private readonly ConcurrentQueue<string> errors = new();
+    private readonly TaskCompletionSource outputEnd = new();
+    private readonly TaskCompletionSource errorEnd = new();
+
+    private ServiceProcess(string directory, string[] args, IEnumerable<(string Name, string? Value)> environment)
+    {
+        var start = process.StartInfo;
+        start.FileName = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService");
+        start.WorkingDirectory = directory;
+        start.RedirectStandardOutput = start.RedirectStandardError = true;
+        foreach (var arg in args)
+        {
+            start.ArgumentList.Add(arg);
+        }
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+        process.OutputDataReceived += (_, line) => Take(line.Data, output, outputEnd);
+        process.ErrorDataReceived += (_, line) => Take(line.Data, errors, errorEnd);
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public IReadOnlyCollection<string> Output => output;
+
+    public IReadOnlyCollection<string> Errors => errors;
+
+    public int Id => process.Id;
+
+    public static ServiceProcess Start(string directory, params string[] args) => new(directory, args, []);
+
+    public static ServiceProcess Start(string directory, (string Name, string? Value)[] environment, params string[] args) =>
+        new(directory, args, environment);
+
+    /// <summary>Waits until it listens.</summary>
+    /// <returns>The base address.</returns>
+    public async Task<Uri> ListeningAsync()
+    {
+        var line = await Until.ResultAsync(
+            () =>
+            {
+                Assert.False(process.HasExited && errorEnd.Task.IsCompleted, $"it ended: {string.Join('\n', errors)}");
+                return output.FirstOrDefault(line => line.Contains("STARTING", StringComparison.Ordinal));
+            },
+            "the STARTING line");
+        return new Uri($"http://127.0.0.1:{LogfmtLine.ParseBrief(line)["port"]}");
+    }
+
+    /// <summary>Sends a signal by its name, such as TERM.</summary>
+    public void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
+        kill.WaitForExit();
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    /// <summary>Waits for the end and for all output.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> ExitAsync()
+    {
+        using var limit = new CancellationTokenSource(Until.Limit);
+        await process.WaitForExitAsync(limit.Token);
+        await Task.WhenAll(outputEnd.Task, errorEnd.Task).WaitAsync(limit.Token);
+        return process.ExitCode;
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+        }
+        process.Dispose();
+    }
+
+    private static void Take(string? line, ConcurrentQueue<string> lines, TaskCompletionSource end)
+    {
+        if (line is null)
+        {
+            end.TrySetResult();
+        }
+        else
+        {
+            lines.Enqueue(line);
+        }
+    }
+}

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using TaskService.Domain;
+using TaskService.Telemetry;
+
+namespace TaskService.Admin;
+
+/// <summary>
+/// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic. Open to all,
+/// and without detail for that reason.
+/// </summary>
+/// <param name="checks">What readiness depends on.</param>
+/// <param name="stopping">Cancelled when the service is about to stop.</param>
+internal sealed class Health(HealthCheckService checks, CancellationToken stopping)
+{
+    private static readonly byte[] Healthy = """{"status":"healthy"}"""u8.ToArray();
+    private static readonly byte[] Unhealthy = """{"status":"unhealthy"}"""u8.ToArray();
+
+    public static Task LiveAsync(HttpContext http) => AnswerAsync(http, healthy: true);
+
+    public async Task ReadyAsync(HttpContext http)
+    {
+        var healthy = !stopping.IsCancellationRequested
+            && (await checks.CheckHealthAsync(http.RequestAborted)).Status != HealthStatus.Unhealthy;
+        await AnswerAsync(http, healthy);
+    }
+
+    private static async Task AnswerAsync(HttpContext http, bool healthy)
+    {
+        // Asked every few seconds by everybody: the line is for who looks for it.
+        Operation.Current!.Level = LogLevel.Debug;
+        var body = healthy ? Healthy : Unhealthy;
+        http.Response.StatusCode = healthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        http.Response.ContentType = "application/json; charset=utf-8";
+        http.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(http.Request.Method))
+        {
+            await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
+        }
+    }
+}
+
+/// <summary>Ready when the storage can take changes.</summary>
+internal sealed class StorageHealthCheck(ITaskStore store) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await store.PingAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+        catch (StorageException error)
+        {
+            return HealthCheckResult.Unhealthy(error.Message, error);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+
+namespace TaskService.Api;
+
+/// <summary>The id that ties together everything that is said about a request, here and in the services that it came through.</summary>
+internal sealed class RequestIds
+{
+    private const int CharactersMax = 128;
+
+    private static readonly string[] Headers = ["X-Request-ID", "X-Correlation-ID", "Request-ID", "X-Varnish"];
+
+    private static readonly SearchValues<char> Allowed =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=@:-");
+
+    // A random prefix of the process and a counter: unique without a system call a request.
+    private readonly string prefix = RandomNumberGenerator.GetHexString(16, lowercase: true);
+    private readonly string[] headers;
+    private long counter = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(8));
+
+    /// <param name="header">A header to look at before the usual ones; empty for none.</param>
+    public RequestIds(string header) => headers = header.Length == 0 ? Headers : [header, .. Headers];
+
+    /// <summary>The first acceptable id that the request brings, else a new one of 32 lower-case hexadecimal digits.</summary>
+    public string For(IHeaderDictionary request)
+    {
+        foreach (var header in headers)
+        {
+            if (request.TryGetValue(header, out var values) && values is [{ } id, ..] && IsAcceptable(id))
+            {
+                return id;
+            }
+        }
+        return string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref counter):x16}");
+    }
+
+    private static bool IsAcceptable(string id) =>
+        id.Length is >= 1 and <= CharactersMax && !id.AsSpan().ContainsAnyExcept(Allowed);
+}

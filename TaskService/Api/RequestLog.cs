@@ -1,0 +1,92 @@
+using System.Net;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService.Api;
+
+/// <summary>The two lines of a request: REQUEST when it comes, at debug, and RESPONSE, the canonical one, when it is answered.</summary>
+/// <param name="channel">Where the lines go.</param>
+/// <param name="levels">Decides which levels are written, and can be changed while running.</param>
+/// <param name="serviceName">Of the settings.</param>
+/// <param name="time">Says when.</param>
+internal sealed class RequestLog(LogChannel channel, ILogger levels, string serviceName, TimeProvider time)
+{
+    [ThreadStatic]
+    private static FieldList? threadFields;
+
+    public void Request(HttpContext http, Operation operation, RequestTarget target)
+    {
+        if (!levels.IsEnabled(LogLevel.Debug))
+        {
+            return;
+        }
+        var fields = Begin(http, operation, target);
+        fields.Append(LogEvent.Message, "REQUEST");
+        fields.Append("service_name", serviceName);
+        Write(LogLevel.Debug, fields);
+    }
+
+    public void Response(HttpContext http, Operation operation, RequestTarget target, in RequestOutcome outcome)
+    {
+        var level = operation.Level ?? outcome.Status switch
+        {
+            >= 500 => LogLevel.Error,
+            >= 400 and not RequestOutcome.ClientClosedRequest => LogLevel.Warning,
+            _ => LogLevel.Information,
+        };
+        if (!levels.IsEnabled(level))
+        {
+            return;
+        }
+        var fields = Begin(http, operation, target);
+        if (outcome.Reason is not null)
+        {
+            fields.Append("reason", outcome.Reason);
+        }
+        fields.Append(LogEvent.Message, "RESPONSE");
+        fields.Append("status", outcome.Status);
+        fields.Append("time_ms", outcome.Elapsed);
+        if (outcome.Status >= 500 && outcome.Exception is not null)
+        {
+            fields.Append(LogEvent.Trace, outcome.Exception.ToString());
+        }
+        fields.Append("route", outcome.Route);
+        fields.Append("bytes", outcome.BodyBytes);
+        fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
+        operation.CopyTo(fields);
+        Write(level, fields);
+    }
+
+    private static FieldList Begin(HttpContext http, Operation operation, RequestTarget target)
+    {
+        var fields = threadFields ??= new FieldList();
+        fields.Clear();
+        fields.Append("req_id", operation.Id);
+        fields.Append("method", http.Request.Method);
+        fields.Append("uri", target.ToString());
+        fields.Append("ip", Text(http.Connection.RemoteIpAddress));
+        return fields;
+    }
+
+    private static string? Text(IPAddress? ip) => (ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip)?.ToString();
+
+    private void Write(LogLevel level, FieldList fields) =>
+        channel.Write(new LogEvent(time.GetUtcNow().UtcDateTime, channel.Name, level, fields.Items));
+}
+
+/// <summary>How a request ended.</summary>
+/// <param name="Status">The HTTP status, or <see cref="ClientClosedRequest"/>.</param>
+/// <param name="Route">The template of the resource, or <see cref="NotFound"/>.</param>
+/// <param name="Reason">The message of the problem, if there was one.</param>
+/// <param name="BodyBytes">How many bytes of the body were handed to the server.</param>
+/// <param name="Elapsed">Since the head was read.</param>
+/// <param name="Exception">What was thrown, if anything.</param>
+internal readonly record struct RequestOutcome(
+    int Status, string Route, string? Reason, long BodyBytes, TimeSpan Elapsed, Exception? Exception)
+{
+    /// <summary>The client went away before it got its answer.</summary>
+    public const int ClientClosedRequest = 499;
+
+    /// <summary>The route of what has none.</summary>
+    public const string NotFound = "_not_found";
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+using TaskService.Domain;
+using TaskService.Telemetry;
+
+namespace TaskService.Api;
+
+/// <summary>
+/// The way of every request: its id and operation, the resource and its endpoint, what goes wrong on the way, the answer, and
+/// one canonical line at the end, whatever happened.
+/// </summary>
+/// <param name="routes">The resources.</param>
+/// <param name="writer">Sends answers.</param>
+/// <param name="log">Writes the lines.</param>
+/// <param name="ids">Finds or makes request ids.</param>
+/// <param name="stopping">Cancelled when the service is about to stop: connections are not to be kept then.</param>
+internal sealed class RequestPipeline(
+    Routes routes, AnswerWriter writer, RequestLog log, RequestIds ids, CancellationToken stopping)
+{
+    public async Task InvokeAsync(HttpContext http)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var operation = new Operation(ids.For(http.Request.Headers));
+        Operation.Current = operation;
+        log.Request(http, operation, target);
+
+        var headers = http.Response.Headers;
+        headers["X-Request-ID"] = operation.Id;
+        if (stopping.IsCancellationRequested)
+        {
+            headers.Connection = "close";
+        }
+        var (answer, template, exception) = await AnswerAsync(http, target);
+        var (status, bytes) = (answer.Status, 0L);
+        // What is on its way already can only be broken off: the client must see that it is not whole.
+        if (exception is not null && http.Response.HasStarted)
+        {
+            http.Abort();
+        }
+        else
+        {
+            try
+            {
+                bytes = await writer.WriteAsync(http, answer, operation, target, exception);
+            }
+            catch (Exception error)
+            {
+                (exception, status) = (error, AnswerTo(http, error).Status);
+                http.Abort();
+            }
+        }
+        log.Response(http, operation, target, new RequestOutcome(
+            status, template, answer.Problem?.Message, bytes, Stopwatch.GetElapsedTime(started), exception));
+    }
+
+    private async ValueTask<(Answer Answer, string Template, Exception? Exception)> AnswerAsync(
+        HttpContext http, RequestTarget target)
+    {
+        if (!routes.TryFind(target.Path, out var route, out var id))
+        {
+            return (Problem.UnknownEndpoint, RequestOutcome.NotFound, null);
+        }
+        if (route.Find(http.Request.Method) is not { } endpoint)
+        {
+            return ((Answer)Problem.MethodNotAllowed with { Allow = route.Allow }, route.Template, null);
+        }
+        try
+        {
+            return (await endpoint(http, id), route.Template, null);
+        }
+        catch (Exception error)
+        {
+            return (AnswerTo(http, error), route.Template, error);
+        }
+    }
+
+    private static Answer AnswerTo(HttpContext http, Exception error) => error switch
+    {
+        // Nobody reads this one any more; it is for the log.
+        _ when IsGone(http, error) => new Answer { Status = RequestOutcome.ClientClosedRequest },
+        StorageException storage => Problem.From(storage.Kind),
+        BadHttpRequestException bad => new Problem(bad.StatusCode, "Bad Request", bad.Message),
+        _ => Problem.Unexpected,
+    };
+
+    private static bool IsGone(HttpContext http, Exception error) =>
+        error is ConnectionResetException
+        || (http.RequestAborted.IsCancellationRequested && error is OperationCanceledException or ConnectionAbortedException);
+}

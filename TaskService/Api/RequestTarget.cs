@@ -1,0 +1,20 @@
+namespace TaskService.Api;
+
+/// <summary>What a request asks for, as it was sent: nothing is decoded, and no dots are folded (RFC 9112 section 3.2).</summary>
+/// <param name="Path">Without the query; of an absolute form, without scheme and authority.</param>
+/// <param name="Query">With its question mark; empty when there is none.</param>
+internal readonly record struct RequestTarget(string Path, string Query)
+{
+    public static RequestTarget Parse(string raw)
+    {
+        if (raw.Length > 0 && raw[0] != '/' && raw.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme)
+        {
+            var path = raw.IndexOfAny(['/', '?'], scheme + 3);
+            raw = path < 0 ? "/" : raw[path] == '?' ? "/" + raw[path..] : raw[path..];
+        }
+        var query = raw.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 ? new RequestTarget(raw, "") : new RequestTarget(raw[..query], raw[query..]);
+    }
+
+    public override string ToString() => Path + Query;
+}

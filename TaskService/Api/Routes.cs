@@ -1,0 +1,96 @@
+using System.Diagnostics.CodeAnalysis;
+using TaskService.Domain;
+
+namespace TaskService.Api;
+
+/// <summary>Answers a request for one method of a resource.</summary>
+/// <param name="http">The request. Only the body and headers are read here.</param>
+/// <param name="id">What stands for <c>{id}</c> in the path; empty where the template has none.</param>
+internal delegate ValueTask<Answer> Endpoint(HttpContext http, string id);
+
+/// <summary>
+/// The resources and their methods. The framework's routing ignores case, decodes and folds dots, where an id on a disk must
+/// be exactly what was asked for; so paths are compared as they were sent, with one slash more at the end or not.
+/// </summary>
+internal sealed class Routes
+{
+    private const string IdTemplate = "/{id}";
+
+    private readonly Dictionary<string, Route> exact = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Route> byId = new(StringComparer.Ordinal);
+
+    /// <summary>All routes, in no order.</summary>
+    public IEnumerable<Route> All => exact.Values.Concat(byId.Values);
+
+    /// <param name="method">Upper case. GET brings HEAD with it, and OPTIONS is there for every resource.</param>
+    /// <param name="template">A path, such as <c>/tasks</c>, or with an id at its end, <c>/tasks/{id}</c>.</param>
+    /// <param name="endpoint">Answers it.</param>
+    public void Add(string method, string template, Endpoint endpoint)
+    {
+        var hasId = template.EndsWith(IdTemplate, StringComparison.Ordinal);
+        var (table, key) = hasId ? (byId, template[..^IdTemplate.Length]) : (exact, template);
+        if (!table.TryGetValue(key, out var route))
+        {
+            table.Add(key, route = new Route(template));
+        }
+        route.Add(method, endpoint);
+    }
+
+    /// <summary>Adds an endpoint that knows nothing of this layer and sends its answer itself.</summary>
+    /// <inheritdoc cref="Add(string, string, Endpoint)"/>
+    public void Add(string method, string template, RequestDelegate endpoint) => Add(method, template, async (http, _) =>
+    {
+        await endpoint(http);
+        return new Answer { Status = http.Response.StatusCode, IsSent = true };
+    });
+
+    /// <summary>Finds the resource at a path.</summary>
+    public bool TryFind(string path, [NotNullWhen(true)] out Route? route, out string id)
+    {
+        var end = path.Length > 1 && path[^1] == '/' ? path.Length - 1 : path.Length;
+        id = "";
+        if (exact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, end), out route))
+        {
+            return true;
+        }
+        var slash = path.AsSpan(0, end).LastIndexOf('/');
+        if (slash < 0 || !TaskIds.IsValid(path.AsSpan(slash + 1, end - slash - 1))
+            || !byId.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, slash), out route))
+        {
+            return false;
+        }
+        id = path[(slash + 1)..end];
+        return true;
+    }
+}
+
+/// <summary>A resource and its methods.</summary>
+/// <param name="template">Stands in log lines as <c>route</c>.</param>
+internal sealed class Route(string template)
+{
+    private readonly OrderedDictionary<string, Endpoint> endpoints = new(StringComparer.Ordinal);
+
+    public string Template { get; } = template;
+
+    /// <summary>The value of an <c>Allow</c> header.</summary>
+    public string Allow { get; private set; } = "";
+
+    public void Add(string method, Endpoint endpoint)
+    {
+        endpoints.Add(method, endpoint);
+        if (method == HttpMethods.Get)
+        {
+            endpoints.Add(HttpMethods.Head, endpoint);
+        }
+        Allow = string.Join(", ", endpoints.Keys.Append(HttpMethods.Options));
+    }
+
+    /// <summary>The endpoint for a method, OPTIONS included; null when the resource does not have it.</summary>
+    public Endpoint? Find(string method) =>
+        endpoints.TryGetValue(method, out var endpoint) ? endpoint
+        : method == HttpMethods.Options ? AnswerOptions
+        : null;
+
+    private ValueTask<Answer> AnswerOptions(HttpContext http, string id) =>
+        ValueTask.FromResult(Answer.NoContent with { Allow = Allow });
+}

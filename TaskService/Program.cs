@@ -1,0 +1,75 @@
+using System.Text;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using TaskService.Admin;
+using TaskService.Api;
+using TaskService.Configuration;
+using TaskService.Domain;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService;
+
+/// <summary>The contents page: settings, telemetry, store, routes, run.</summary>
+internal static class Program
+{
+    public static Task<int> Main(string[] args) => ExitCodes.GuardAsync(() => CommandLine.RunAsync(args, RunAsync));
+
+    internal static WebApplication Build(Settings settings, LogSystem logs, CancellationToken stopping)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        // The YAML file, the environment and the command line are read already; nothing else is.
+        builder.Configuration.Sources.Clear();
+
+        builder.Logging.ClearProviders().AddProvider(logs);
+        builder.Services.Configure<LoggerFilterOptions>(options => LoggingSettings.SetLevels(options, settings.Logging));
+
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(services => settings.CreateStore(services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton<TodoListService>();
+        builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
+
+        builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            // Bodies are limited where they are read, so that who sends too much gets an answer.
+            kestrel.Limits.MaxRequestBodySize = null;
+            // Any byte may stand in a header; what it means is decided where it is used.
+            kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
+            kestrel.Listen(settings.Service.Address, settings.Service.Port);
+        });
+        var app = builder.Build();
+
+        var routes = new Routes();
+        new TaskEndpoints(app.Services.GetRequiredService<TodoListService>()).AddTo(routes);
+        var health = new Health(app.Services.GetRequiredService<HealthCheckService>(), stopping);
+        routes.Add(HttpMethods.Get, "/health/live", Health.LiveAsync);
+        routes.Add(HttpMethods.Get, "/health/ready", health.ReadyAsync);
+
+        var log = new RequestLog(
+            logs.Channel(LoggingSettings.LoggerName),
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName),
+            settings.Service.Name,
+            TimeProvider.System);
+        var ids = new RequestIds(settings.Service.RequestIdHeader);
+        app.Run(new RequestPipeline(routes, new AnswerWriter(settings.Debug), log, ids, stopping).InvokeAsync);
+        return app;
+    }
+
+    private static async Task<int> RunAsync(CommandLineOptions options)
+    {
+        var (settings, source) = Settings.Load(options);
+        if (options.PrintConfig)
+        {
+            source.Print(Console.Out);
+        }
+        if (options.PrintConfig || options.CheckConfig)
+        {
+            return ExitCodes.Fine;
+        }
+        using var signals = new StopSignals();
+        await using var host = await TodoListHost.StartAsync(settings, signals.First);
+        await signals.WaitAsync();
+        await host.StopAsync();
+        return ExitCodes.Fine;
+    }
+}

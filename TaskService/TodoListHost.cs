@@ -1,0 +1,105 @@
+using System.Net;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using TaskService.Domain;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService;
+
+/// <summary>The service in one process: started once, stopped once, in a program or in a test.</summary>
+internal sealed class TodoListHost : IAsyncDisposable
+{
+    private readonly Settings settings;
+    private readonly LogSystem logs;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly WebApplication app;
+    private readonly ITaskStore store;
+    private int stopped;
+
+    private TodoListHost(Settings settings, LogSystem logs)
+    {
+        (this.settings, this.logs) = (settings, logs);
+        app = Program.Build(settings, logs, stopping.Token);
+        store = app.Services.GetRequiredService<ITaskStore>();
+    }
+
+    /// <summary>The port that it listens on.</summary>
+    public int Port { get; private set; }
+
+    /// <summary>Opens the store, then the port.</summary>
+    /// <exception cref="StorageException">The store cannot be opened.</exception>
+    /// <exception cref="IOException">The port or a log file cannot be opened.</exception>
+    public static async Task<TodoListHost> StartAsync(Settings settings, CancellationToken cancel)
+    {
+        var host = new TodoListHost(settings, new LogSystem(settings.Logging));
+        try
+        {
+            await host.app.Services.GetRequiredService<TodoListService>().OpenAsync(cancel);
+            await host.ListenAsync(cancel);
+            host.Say("STARTING");
+            return host;
+        }
+        catch
+        {
+            await host.ReleaseAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref stopped, 1) != 0)
+        {
+            return;
+        }
+        Say("SHUTTING DOWN");
+        await stopping.CancelAsync();
+        await Task.Delay(settings.Service.PreStopDelay);
+        using var deadline = new CancellationTokenSource(settings.Service.ShutdownTimeMax);
+        await app.StopAsync(deadline.Token);
+        await store.DisposeAsync();
+        Say("STOPPED");
+        await ReleaseAsync();
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task ListenAsync(CancellationToken cancel)
+    {
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
+        {
+            var endpoint = new IPEndPoint(settings.Service.Address, settings.Service.Port);
+            throw new IOException($"cannot listen on {endpoint}: {error.GetBaseException().Message}", error);
+        }
+        var addresses = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>();
+        Port = new Uri(addresses.Addresses.First()).Port;
+    }
+
+    private void Say(string message)
+    {
+        var channel = logs.Channel(LoggingSettings.LoggerName);
+        if (!app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name).IsEnabled(LogLevel.Information))
+        {
+            return;
+        }
+        Field[] fields =
+        [
+            new(LogEvent.Message, message), new("service_name", settings.Service.Name), new("port", Port),
+        ];
+        channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Information, fields));
+    }
+
+    private async Task ReleaseAsync()
+    {
+        await app.DisposeAsync();
+        logs.Dispose();
+        stopping.Dispose();
+    }
+}
