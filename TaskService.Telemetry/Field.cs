@@ -28,7 +28,9 @@ public readonly record struct FieldValue
     /// <summary>The text of a <see cref="FieldKind.Text"/>, else null.</summary>
     public string? Text { get; }
 
-    /// <summary>The value of a <see cref="FieldKind.Integer"/>, or the microseconds of a <see cref="FieldKind.Duration"/>.</summary>
+    /// <summary>
+    /// The value of a <see cref="FieldKind.Integer"/>, or the microseconds of a <see cref="FieldKind.Duration"/>.
+    /// </summary>
     public long Integer => bits;
 
     public double Number => BitConverter.Int64BitsToDouble(bits);

@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry;
 
 /// <summary>
-/// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on it.
+/// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on
+/// it.
 /// Safe for use by several threads at once.
 /// </summary>
 /// <param name="id">What ties together everything that is said about it; 1 to 128 visible ASCII characters.</param>
@@ -37,7 +38,9 @@ public sealed class Operation(string id)
         }
     }
 
-    /// <summary>Adds what was set to the end of <paramref name="target"/>, in the order in which it was first set.</summary>
+    /// <summary>
+    /// Adds what was set to the end of <paramref name="target"/>, in the order in which it was first set.
+    /// </summary>
     public void CopyTo(FieldList target)
     {
         ArgumentNullException.ThrowIfNull(target);

@@ -17,7 +17,9 @@ internal static class ExitCodes
     /// <summary>The configuration is wrong (<c>EX_CONFIG</c> of sysexits.h).</summary>
     public const int Config = 78;
 
-    /// <summary>Turns what ends the process early into one clear line (of a configuration, one a problem) and a code.</summary>
+    /// <summary>
+    /// Turns what ends the process early into one clear line (of a configuration, one a problem) and a code.
+    /// </summary>
     public static async Task<int> GuardAsync(Func<Task<int>> run)
     {
         try
@@ -37,8 +39,8 @@ internal static class ExitCodes
         catch (Exception error)
         {
             var expected = error is IOException or StorageException;
-            var text = (expected ? error.Message : $"unexpected {error.GetType().Name}: {error.Message}").ReplaceLineEndings(" ");
-            await Console.Error.WriteLineAsync($"taskservice: {text}");
+            var text = expected ? error.Message : $"unexpected {error.GetType().Name}: {error.Message}";
+            await Console.Error.WriteLineAsync($"taskservice: {text.ReplaceLineEndings(" ")}");
             return Failed;
         }
     }

@@ -12,7 +12,8 @@ internal static class LoggingSettings
     private static readonly (string, LogLevel)[] Levels =
     [
         ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information),
-        ("warning", LogLevel.Warning), ("error", LogLevel.Error), ("critical", LogLevel.Critical), ("none", LogLevel.None),
+        ("warning", LogLevel.Warning), ("error", LogLevel.Error), ("critical", LogLevel.Critical),
+        ("none", LogLevel.None),
     ];
 
     private static readonly (string, LogFormatKind)[] Kinds =
@@ -30,8 +31,9 @@ internal static class LoggingSettings
             formats[name] = new LogFormatSettings(kind, fields.Count == 0 ? null : fields);
         }
         var handlers = ReadHandlers(section.Section("handlers"), formats);
-        var loggers = section.Section("loggers").Sections()
-            .ToDictionary(logger => logger.Name, logger => ReadLogger(logger.Section, LogLevel.Information, handlers.Keys));
+        var loggers = section.Section("loggers").Sections().ToDictionary(
+            logger => logger.Name,
+            logger => ReadLogger(logger.Section, LogLevel.Information, handlers.Keys));
         // Without a word about it, the service itself says what it does.
         loggers.TryAdd(LoggerName, new LoggerSettings(LogLevel.Information, [], Propagate: true));
         var root = ReadLogger(section.Section("root"), LogLevel.Warning, handlers.Keys, isRoot: true);
@@ -46,7 +48,9 @@ internal static class LoggingSettings
         static LogLevel Lower(LogLevel level) => level < LogLevel.Debug ? level : LogLevel.Debug;
     }
 
-    /// <summary>Puts the levels where the framework looks for them, and where they can be changed while running.</summary>
+    /// <summary>
+    /// Puts the levels where the framework looks for them, and where they can be changed while running.
+    /// </summary>
     public static void SetLevels(LoggerFilterOptions options, LogSettings settings)
     {
         options.MinLevel = settings.Root.Level;
@@ -55,7 +59,8 @@ internal static class LoggingSettings
             options.Rules.Add(new LoggerFilterRule(null, name, logger.Level, null));
         }
         // That the start failed is said once, by the program, on one line.
-        options.Rules.Add(new LoggerFilterRule(null, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical, null));
+        options.Rules.Add(
+            new LoggerFilterRule(null, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical, null));
     }
 
     private static Dictionary<string, LogHandlerSettings> ReadHandlers(
@@ -70,7 +75,8 @@ internal static class LoggingSettings
             var formatName = handler.Text("format", isFile ? "logfmt" : "brief");
             if (!formats.TryGetValue(formatName, out var format))
             {
-                handler.Problem("format", $"\"{formatName}\" is not known{ConfigProblems.Allowed(formatName, formats.Keys)}");
+                handler.Problem(
+                    "format", $"\"{formatName}\" is not known{ConfigProblems.Allowed(formatName, formats.Keys)}");
             }
             var file = isFile ? ReadFile(handler) : null;
             if (file is not null && !paths.Add(file.Path))
@@ -100,7 +106,10 @@ internal static class LoggingSettings
     }
 
     private static LoggerSettings ReadLogger(
-        ConfigSection section, LogLevel level, Dictionary<string, LogHandlerSettings>.KeyCollection handlers, bool isRoot = false)
+        ConfigSection section,
+        LogLevel level,
+        Dictionary<string, LogHandlerSettings>.KeyCollection handlers,
+        bool isRoot = false)
     {
         // Without a word of configuration everything goes to the console, which then is the only handler.
         var names = section.Texts("handlers", isRoot && handlers.Count == 1 ? [.. handlers] : []);

@@ -20,7 +20,8 @@ internal static class Program
         builder.Configuration.Sources.Clear();
 
         builder.Logging.ClearProviders().AddProvider(logs);
-        builder.Services.Configure<LoggerFilterOptions>(options => LoggingSettings.SetLevels(options, settings.Logging));
+        builder.Services.Configure<LoggerFilterOptions>(
+            options => LoggingSettings.SetLevels(options, settings.Logging));
 
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => settings.CreateStore(services.GetRequiredService<ILoggerFactory>()));

@@ -7,8 +7,10 @@ namespace TaskService;
 /// <param name="Name">Stands in log lines as <c>service_name</c>.</param>
 /// <param name="Address">The address to listen on.</param>
 /// <param name="Port">0 takes a free one.</param>
-/// <param name="RequestIdHeader">A header that is looked at first for the id of a request; empty for none but the usual.</param>
-/// <param name="PreStopDelay">How long a stopping service still answers, so that balancers see that it is not ready.</param>
+/// <param name="RequestIdHeader">A header that is looked at first for the id of a request; empty for none but the
+/// usual.</param>
+/// <param name="PreStopDelay">How long a stopping service still answers, so that balancers see that it is not
+/// ready.</param>
 /// <param name="ShutdownTimeMax">How long requests in flight may take to finish.</param>
 internal sealed record ServiceSettings(
     string Name, IPAddress Address, int Port, string RequestIdHeader, TimeSpan PreStopDelay, TimeSpan ShutdownTimeMax)

@@ -6,7 +6,9 @@ using TaskService.Telemetry.Logging;
 
 namespace TaskService;
 
-/// <summary>All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.</summary>
+/// <summary>
+/// All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.
+/// </summary>
 /// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
 internal sealed record Settings(

@@ -48,7 +48,9 @@ internal sealed class TodoListHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.</summary>
+    /// <summary>
+    /// Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.
+    /// </summary>
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref stopped, 1) != 0)
@@ -78,14 +80,16 @@ internal sealed class TodoListHost : IAsyncDisposable
             var endpoint = new IPEndPoint(settings.Service.Address, settings.Service.Port);
             throw new IOException($"cannot listen on {endpoint}: {error.GetBaseException().Message}", error);
         }
-        var addresses = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>();
+        var addresses = app.Services.GetRequiredService<IServer>().Features
+            .GetRequiredFeature<IServerAddressesFeature>();
         Port = new Uri(addresses.Addresses.First()).Port;
     }
 
     private void Say(string message)
     {
         var channel = logs.Channel(LoggingSettings.LoggerName);
-        if (!app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name).IsEnabled(LogLevel.Information))
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name);
+        if (!logger.IsEnabled(LogLevel.Information))
         {
             return;
         }

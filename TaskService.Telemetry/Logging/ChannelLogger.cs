@@ -3,7 +3,9 @@ using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one.</summary>
+/// <summary>
+/// Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one.
+/// </summary>
 internal sealed class ChannelLogger(LogChannel channel) : ILogger
 {
     private const string OriginalFormat = "{OriginalFormat}";
@@ -14,7 +16,8 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
     public bool IsEnabled(LogLevel logLevel) => logLevel >= channel.Level && logLevel != LogLevel.None;
 
     public void Log<TState>(
-        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (!IsEnabled(logLevel))
         {

@@ -4,8 +4,10 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c> template or
-/// <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets another.
+/// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c>
+/// template or
+/// <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets
+/// another.
 /// </summary>
 internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(selection)
 {

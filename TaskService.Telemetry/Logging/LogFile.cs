@@ -111,6 +111,7 @@ internal sealed class LogFile : Stream
         {
             Directory.CreateDirectory(directory);
         }
-        return new FileStream(settings.Path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
+        return new FileStream(
+            settings.Path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
     }
 }

@@ -5,7 +5,8 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// The handlers of a configuration, opened, and the way from each logger to its handlers. As a provider it serves every
-/// <c>ILogger</c>; <see cref="Channel"/> is for lines that are put together by hand. Which level a logger has is decided
+/// <c>ILogger</c>; <see cref="Channel"/> is for lines that are put together by hand. Which level a logger has is
+/// decided
 /// before, by the filters of Microsoft.Extensions.Logging, where it can be changed while running.
 /// </summary>
 public sealed class LogSystem : ILoggerProvider
@@ -66,7 +67,9 @@ public sealed class LogSystem : ILoggerProvider
         }
     }
 
-    /// <summary>The handlers of the loggers whose name is this one or above it, up to one that does not propagate.</summary>
+    /// <summary>
+    /// The handlers of the loggers whose name is this one or above it, up to one that does not propagate.
+    /// </summary>
     private LogHandler[] Route(string logger)
     {
         var route = new List<string>();

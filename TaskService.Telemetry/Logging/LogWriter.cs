@@ -3,7 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// Takes lines from any thread and writes them to one target from a thread of its own: the caller never waits for a disk or
+/// Takes lines from any thread and writes them to one target from a thread of its own: the caller never waits for a
+/// disk or
 /// a terminal. What the target cannot keep up with is dropped and counted, and the next line that gets through says so.
 /// </summary>
 public sealed class LogWriter : IDisposable

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary><c>key=value</c> pairs: numbers and booleans bare, text in quotes, nothing after the sign for null.</summary>
+/// <summary>
+/// <c>key=value</c> pairs: numbers and booleans bare, text in quotes, nothing after the sign for null.
+/// </summary>
 internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief) : LogFormat(selection)
 {
     public override void Write(in LogEvent logEvent, Utf8Line line)

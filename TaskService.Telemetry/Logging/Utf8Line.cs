@@ -4,7 +4,9 @@ using System.Text;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>A line under construction, in UTF-8. It is reused, so that a line of usual length allocates nothing.</summary>
+/// <summary>
+/// A line under construction, in UTF-8. It is reused, so that a line of usual length allocates nothing.
+/// </summary>
 public sealed class Utf8Line
 {
     private const int KeptBytesMax = 64 * 1024;

@@ -10,11 +10,13 @@ public sealed class ErrorTests : IAsyncLifetime
 
     public static TheoryData<string> NotJson =>
     [
-        "", " ", "it is not json", "{", "\ufeff{\"title\":\"t\"}", "{\"title\":\"t\"} x", "{\"title\":\"t\"}{}", "{'title':'t'}",
+        "", " ", "it is not json", "{", "\ufeff{\"title\":\"t\"}",
+        "{\"title\":\"t\"} x", "{\"title\":\"t\"}{}", "{'title':'t'}",
         "{title:\"t\"}", "{\"title\":\"t\",}", "/* c */{\"title\":\"t\"}", "NaN", "{\"title\":\"t\",\"due_date\":NaN}",
         "{\"title\":\"t\",\"due_date\":01}", "{\"title\":\"t\",\"due_date\":+1}", "{\"title\":\"a\nb\"}",
         "{\"title\":\"t\",\"title\":\"t\"}", "{\"title\":\"t\",\"\\u0074itle\":\"t\"}", "{\"x\":{\"a\":1,\"a\":2}}",
-        "{\"title\":\"\\ud800\"}", "{\"title\":\"t\\u0000\"}", "{\"\\ud800\":1}", "{\"title\":\"t\",\"x\":[\"\\udc00\"]}",
+        "{\"title\":\"\\ud800\"}", "{\"title\":\"t\\u0000\"}",
+        "{\"\\ud800\":1}", "{\"title\":\"t\",\"x\":[\"\\udc00\"]}",
         "{\"\\u0000\":1}", new string('[', 65) + new string(']', 65), new string('[', 100_000), "{\"title\":tru}",
     ];
 
@@ -37,7 +39,8 @@ public sealed class ErrorTests : IAsyncLifetime
              "/due_date: must be a number"] },
         { "{\"title\":\"t\",\"completed\":null}", ["/completed: must be true or false"] },
         { "{\"title\":\"t\",\"priority\":null}", ["/priority: must be a string"] },
-        { "{\"title\":\"t\",\"due_date\":253402300800}", ["/due_date: must be at least -62135596800 and below 253402300800"] },
+        { "{\"title\":\"t\",\"due_date\":253402300800}",
+            ["/due_date: must be at least -62135596800 and below 253402300800"] },
         { "{\"title\":\"t\",\"due_date\":1e999}", ["/due_date: must be at least -62135596800 and below 253402300800"] },
         { "{\"title\":\"" + new string('x', 1_001) + "\"}", ["/title: must have at most 1000 characters"] },
         { "{\"title\":\"t\",\"description\":\"" + new string('x', 10_001) + "\"}",
@@ -80,8 +83,8 @@ public sealed class ErrorTests : IAsyncLifetime
     {
         using var post = await service.SendAsync("POST", "/tasks", RunningService.Json(body));
         var problem = await ErrorBody.AssertAsync(post, 400, "JSON Schema validation failed", "POST", "/tasks");
-        Assert.Equal(violations, problem.GetProperty("errors").EnumerateArray()
-            .Select(error => $"{error.GetProperty("pointer").GetString()}: {error.GetProperty("message").GetString()}"));
+        Assert.Equal(violations, problem.GetProperty("errors").EnumerateArray().Select(
+            error => $"{error.GetProperty("pointer").GetString()}: {error.GetProperty("message").GetString()}"));
         using var put = await service.SendAsync("PUT", "/tasks/1234", RunningService.Json(body));
         await ErrorBody.AssertAsync(put, 400, "JSON Schema validation failed", "PUT", "/tasks/1234");
     }
@@ -176,7 +179,8 @@ public sealed class ErrorTests : IAsyncLifetime
             Assert.Equal(get.StatusCode, head.StatusCode);
             Assert.Equal(get.Content.Headers.ContentType, head.Content.Headers.ContentType);
             // An error says the method, which has a letter more.
-            Assert.Equal(get.Content.Headers.ContentLength + (get.IsSuccessStatusCode ? 0 : 1), head.Content.Headers.ContentLength);
+            var more = get.IsSuccessStatusCode ? 0 : 1;
+            Assert.Equal(get.Content.Headers.ContentLength + more, head.Content.Headers.ContentLength);
             Assert.Empty(await head.Content.ReadAsByteArrayAsync());
         }
     }
@@ -184,7 +188,8 @@ public sealed class ErrorTests : IAsyncLifetime
     [Fact]
     public async Task A_target_in_absolute_form_is_taken_by_its_path()
     {
-        var raw = await service.SendRawAsync("GET http://example.org/tasks?x=1 HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n");
+        var raw = await service.SendRawAsync(
+            "GET http://example.org/tasks?x=1 HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200 OK\r\n", raw, StringComparison.Ordinal);
     }
 
@@ -197,7 +202,10 @@ public sealed class ErrorTests : IAsyncLifetime
         using var stream = new MemoryStream(large);
         using var chunked = new StreamContent(stream);
         chunked.Headers.ContentLength = null;
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/tasks", UriKind.Relative)) { Content = chunked };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/tasks", UriKind.Relative))
+        {
+            Content = chunked,
+        };
         request.Headers.TransferEncodingChunked = true;
         using var withoutLength = await service.Client.SendAsync(request);
         await ErrorBody.AssertAsync(withoutLength, 413, "Content Too Large", "POST", "/tasks");
@@ -207,7 +215,8 @@ public sealed class ErrorTests : IAsyncLifetime
     public async Task A_body_that_is_not_framed_correctly_is_400()
     {
         var raw = await service.SendRawAsync(
-            "POST /tasks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n\r\n");
+            "POST /tasks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "ffffffffffffffffff\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 400 Bad Request\r\n", raw, StringComparison.Ordinal);
         Assert.Contains("\"message\":\"Bad Request\"", raw, StringComparison.Ordinal);
     }
@@ -215,7 +224,8 @@ public sealed class ErrorTests : IAsyncLifetime
     [Fact]
     public async Task A_trace_is_in_no_error_unless_debug_is_on_and_something_was_thrown()
     {
-        const string broken = "POST /tasks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+        const string broken =
+            "POST /tasks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
         Assert.DoesNotContain("\"trace\"", await service.SendRawAsync(broken), StringComparison.Ordinal);
         await using var debug = await RunningService.StartAsync(debug: true);
         Assert.Contains("\"trace\":\"Microsoft", await debug.SendRawAsync(broken), StringComparison.Ordinal);

@@ -6,7 +6,8 @@ public sealed class RequestIdTests : IAsyncLifetime
 {
     private RunningService service = null!;
 
-    public async ValueTask InitializeAsync() => service = await RunningService.StartAsync(service: "request-id-header: My-Id");
+    public async ValueTask InitializeAsync() =>
+        service = await RunningService.StartAsync(service: "request-id-header: My-Id");
 
     public ValueTask DisposeAsync() => service.DisposeAsync();
 

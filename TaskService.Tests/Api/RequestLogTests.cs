@@ -32,11 +32,18 @@ public sealed class RequestLogTests : IAsyncLifetime
         Assert.Equal("TodoList", lines[0]["service_name"]);
         Assert.Equal($"{service.Port}", lines[0]["port"]);
 
-        Assert.Equal(["time", "logger", "level", "req_id", "method", "uri", "ip", "message", "service_name"], lines[1].Keys);
-        Assert.Equal(("taskservice", "DEBUG", "REQUEST"), (lines[1]["logger"], lines[1]["level"], lines[1]["message"]));
+        Assert.Equal(
+            ["time", "logger", "level", "req_id", "method", "uri", "ip", "message", "service_name"],
+            lines[1].Keys);
+        Assert.Equal(
+            ("taskservice", "DEBUG", "REQUEST"),
+            (lines[1]["logger"], lines[1]["level"], lines[1]["message"]));
 
         Assert.Equal(
-            ["time", "logger", "level", "req_id", "method", "uri", "ip", "message", "status", "time_ms", "route", "bytes", "user_agent"],
+            [
+                "time", "logger", "level", "req_id", "method", "uri", "ip", "message",
+                "status", "time_ms", "route", "bytes", "user_agent",
+            ],
             lines[2].Keys);
         Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}$", lines[2]["time"]);
         Assert.Equal(("INFO", "RESPONSE", "200"), (lines[2]["level"], lines[2]["message"], lines[2]["status"]));
@@ -103,7 +110,8 @@ public sealed class RequestLogTests : IAsyncLifetime
     {
         using var ready = await service.SendAsync("GET", "/health/ready");
         using var tasks = await service.SendAsync("GET", "/tasks");
-        Assert.Equal(["STARTING", "RESPONSE"], (await files.LinesAsync("brief", 2)).Select(line => LogfmtLine.ParseBrief(line)["message"]));
+        var brief = await files.LinesAsync("brief", 2);
+        Assert.Equal(["STARTING", "RESPONSE"], brief.Select(line => LogfmtLine.ParseBrief(line)["message"]));
         var lines = (await files.LinesAsync("logfmt", 5)).Select(LogfmtLine.Parse).ToArray();
         Assert.Equal(("DEBUG", "/health/ready"), (lines[2]["level"], lines[2]["route"]));
     }
@@ -116,9 +124,11 @@ public sealed class RequestLogTests : IAsyncLifetime
     [InlineData("caf\u00e9 \u0085 \u00a0 \u0080\u009f")]
     public async Task One_event_is_one_line_and_each_value_comes_back_whatever_a_client_sends(string value)
     {
-        // Raw bytes, as the wire has them: a client library would refuse some of this. The server lets less into a target.
+        // Raw bytes, as the wire has them: a client library would refuse some of this. The server lets less into a
+        // target.
         var target = "/tasks?q=" + string.Concat(value.Where(c => c is > ' ' and < '\x7f'));
-        await service.SendRawAsync($"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUser-Agent: {value}\r\n\r\n");
+        await service.SendRawAsync(
+            $"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUser-Agent: {value}\r\n\r\n");
         var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[^1]);
         Assert.Equal("RESPONSE", line["message"]);
         Assert.Equal(value, line["user_agent"]);

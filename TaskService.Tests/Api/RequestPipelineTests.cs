@@ -22,11 +22,15 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     public RequestPipelineTests()
     {
         var (settings, _) = Settings.Read(
-            "test.yaml", "task-db: { memory: }\n" + files.Yaml, new Dictionary<string, string>(), new CommandLineOptions());
+            "test.yaml",
+            "task-db: { memory: }\n" + files.Yaml,
+            new Dictionary<string, string>(),
+            new CommandLineOptions());
         logs = new LogSystem(settings.Logging);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(logs);
-        builder.Services.Configure<LoggerFilterOptions>(options => LoggingSettings.SetLevels(options, settings.Logging));
+        builder.Services.Configure<LoggerFilterOptions>(
+            options => LoggingSettings.SetLevels(options, settings.Logging));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         app = builder.Build();
         var routes = new Routes();
@@ -45,7 +49,9 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         });
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
         var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
-        app.Run(new RequestPipeline(routes, new AnswerWriter(debug: false), log, new RequestIds(""), CancellationToken.None).InvokeAsync);
+        var pipeline = new RequestPipeline(
+            routes, new AnswerWriter(debug: false), log, new RequestIds(""), CancellationToken.None);
+        app.Run(pipeline.InvokeAsync);
     }
 
     public async ValueTask InitializeAsync()
@@ -70,13 +76,15 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.DoesNotContain("secret", body.GetRawText(), StringComparison.Ordinal);
         var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
         Assert.Equal(("ERROR", "500", "Internal Server Error"), (line["level"], line["status"], line["reason"]));
-        Assert.StartsWith("System.InvalidOperationException: secret\r\nsecond line", line["trace"], StringComparison.Ordinal);
+        Assert.StartsWith(
+            "System.InvalidOperationException: secret\r\nsecond line", line["trace"], StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task An_exception_in_the_middle_of_an_answer_breaks_it_off_and_is_logged_as_500()
     {
-        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.GetStringAsync(new Uri("/half", UriKind.Relative)));
+        await Assert.ThrowsAnyAsync<HttpRequestException>(
+            () => client.GetStringAsync(new Uri("/half", UriKind.Relative)));
         var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
         Assert.Equal(("ERROR", "500"), (line["level"], line["status"]));
         Assert.Contains("in the middle", line["trace"], StringComparison.Ordinal);
@@ -93,10 +101,12 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.Equal(("three", "5"), (lines[1]["Name"], lines[1]["Count"]));
         Assert.Matches("^[0-9a-f]{32}$", lines[1]["trace_id"]);
         Assert.Equal(
-            ["bytes", "user_agent", "text", "count", "ratio", "flag", "took", "nothing"], lines[2].Keys.Reverse().Take(8).Reverse());
+            ["bytes", "user_agent", "text", "count", "ratio", "flag", "took", "nothing"],
+            lines[2].Keys.Reverse().Take(8).Reverse());
         Assert.Equal(
             ("a \"b\"", "2", "0.5", "true", "1.500", null),
-            (lines[2]["text"], lines[2]["count"], lines[2]["ratio"], lines[2]["flag"], lines[2]["took"], lines[2]["nothing"]));
+            (lines[2]["text"], lines[2]["count"], lines[2]["ratio"],
+                lines[2]["flag"], lines[2]["took"], lines[2]["nothing"]));
     }
 
     [Fact]

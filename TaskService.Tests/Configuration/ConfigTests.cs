@@ -14,7 +14,8 @@ public sealed class ConfigTests
     {
         { "service: { name: x }", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs)"] },
         { "task-db:", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs)"] },
-        { "task-db: { memory: , fs: d }", ["c.yaml:1: task-db.fs: memory and fs are two storage engines; choose one of memory, fs"] },
+        { "task-db: { memory: , fs: d }",
+            ["c.yaml:1: task-db.fs: memory and fs are two storage engines; choose one of memory, fs"] },
         { "task-db: { memroy: }", ["c.yaml:1: task-db.memroy: unknown key (did you mean \"memory\"?)"] },
         { "task-db: { mongodb: x }", ["c.yaml:1: task-db.mongodb: unknown key (allowed: memory, fs)"] },
         { "task-db: memory", ["c.yaml:1: task-db: must be a mapping, such as { key: value }",
@@ -36,7 +37,8 @@ public sealed class ConfigTests
         { Memory + "service: { port: 1 }\nservice: { port: 2 }",
             ["c.yaml:3: service: duplicate key, first used at c.yaml:2"] },
         { Memory + "service: { name: '${MISSING}' }",
-            ["c.yaml:2: service.name: environment variable MISSING is not set (\"${MISSING:-default}\" gives a default)"] },
+            ["c.yaml:2: service.name: environment variable MISSING is not set "
+                + "(\"${MISSING:-default}\" gives a default)"] },
         { Memory + "service: { name: '${OPEN' }", ["c.yaml:2: service.name: ${ without }"] },
         { Memory + "logging: { root: { level: inof } }",
             ["c.yaml:2: logging.root.level: \"inof\" is not known (did you mean \"info\"?)"] },
@@ -66,7 +68,8 @@ public sealed class ConfigTests
         { "? [a]\n: b", ["c.yaml:1: : a key must be a plain name"] },
     };
 
-    public static TheoryData<string> ConfigFiles => [.. Directory.GetFiles(TestRoot.File("configs")).Select(f => Path.GetFileName(f))];
+    public static TheoryData<string> ConfigFiles =>
+        [.. Directory.GetFiles(TestRoot.File("configs")).Select(f => Path.GetFileName(f))];
 
     [Theory]
     [MemberData(nameof(Problems), DisableDiscoveryEnumeration = true)]
@@ -74,7 +77,9 @@ public sealed class ConfigTests
     {
         var error = Assert.Throws<ConfigException>(() => Read(yaml));
         Assert.Equal(problems.Length, error.Problems.Count);
-        Assert.All(problems.Zip(error.Problems), pair => Assert.StartsWith(pair.First, pair.Second, StringComparison.Ordinal));
+        Assert.All(
+            problems.Zip(error.Problems),
+            pair => Assert.StartsWith(pair.First, pair.Second, StringComparison.Ordinal));
         Assert.All(error.Problems, line => Assert.DoesNotContain('\n', line));
     }
 
@@ -87,7 +92,9 @@ public sealed class ConfigTests
     public void Without_a_word_it_is_port_8080_and_lines_on_the_console()
     {
         var settings = Read(Memory);
-        Assert.Equal(("TodoList", IPAddress.Any, 8080), (settings.Service.Name, settings.Service.Address, settings.Service.Port));
+        Assert.Equal(
+            ("TodoList", IPAddress.Any, 8080),
+            (settings.Service.Name, settings.Service.Address, settings.Service.Port));
         var (name, handler) = Assert.Single(settings.Logging.Handlers);
         Assert.Null(handler.File);
         Assert.Equal([name], settings.Logging.Root.Handlers);
@@ -101,7 +108,9 @@ public sealed class ConfigTests
         var logging = Read(File.ReadAllText(TestRoot.File("configs", "todoList-local.yaml"))).Logging;
         Assert.Equal(new LogFileSettings("logs/taskservice.log", 10_485_760, 3), logging.Handlers["file"].File);
         Assert.Equal(LogFormatKind.Logfmt, logging.Handlers["file"].Format.Kind);
-        Assert.Equal((LogLevel.Information, LogFormatKind.Brief), (logging.Handlers["console"].Level, logging.Handlers["console"].Format.Kind));
+        Assert.Equal(
+            (LogLevel.Information, LogFormatKind.Brief),
+            (logging.Handlers["console"].Level, logging.Handlers["console"].Format.Kind));
         Assert.Equal(["console", "file"], logging.Loggers["taskservice"].Handlers);
         Assert.False(logging.Loggers["taskservice"].Propagate);
         Assert.True(logging.Loggers["Microsoft.AspNetCore"].Propagate);
@@ -111,7 +120,8 @@ public sealed class ConfigTests
     [Fact]
     public void Debug_lowers_the_level_of_the_service_and_of_the_handlers()
     {
-        var settings = Read(File.ReadAllText(TestRoot.File("configs", "todoList-container.yaml")), options: new(Debug: true));
+        var settings = Read(
+            File.ReadAllText(TestRoot.File("configs", "todoList-container.yaml")), options: new(Debug: true));
         Assert.True(settings.Debug);
         Assert.Equal(LogLevel.Debug, settings.Logging.Loggers["taskservice"].Level);
         Assert.Equal(LogLevel.Debug, settings.Logging.Handlers["console"].Level);
@@ -159,9 +169,11 @@ public sealed class ConfigTests
     public void An_engine_in_the_environment_replaces_the_one_of_the_file()
     {
         using var directory = new TemporaryDirectory();
-        Assert.Contains("fs:", Print(Memory, $"TASKSERVICE__TASK_DB__FS={directory.Path}"), StringComparison.Ordinal);
-        Assert.DoesNotContain("memory", Print(Memory, $"TASKSERVICE__TASK_DB__FS={directory.Path}"), StringComparison.Ordinal);
-        Assert.Contains("memory:", Print("task-db: { fs: x }", "TASKSERVICE__TASK_DB__MEMORY="), StringComparison.Ordinal);
+        var fs = Print(Memory, $"TASKSERVICE__TASK_DB__FS={directory.Path}");
+        Assert.Contains("fs:", fs, StringComparison.Ordinal);
+        Assert.DoesNotContain("memory", fs, StringComparison.Ordinal);
+        var memory = Print("task-db: { fs: x }", "TASKSERVICE__TASK_DB__MEMORY=");
+        Assert.Contains("memory:", memory, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -173,8 +185,10 @@ public sealed class ConfigTests
               loggers: { Microsoft.AspNetCore: { level: warning } }
             """;
         var settings = Read(yaml,
-            "TASKSERVICE__LOGGING__LOGGERS__MICROSOFT_ASPNETCORE__LEVEL=debug TASKSERVICE__LOGGING__LOGGERS__System.Net__LEVEL=error "
-            + "TASKSERVICE__LOGGING__ROOT__HANDLERS=console,other OTEL_SERVICE_NAME=otel TASKSERVICE__SERVICE__REQUEST_ID_HEADER=My-Id");
+            "TASKSERVICE__LOGGING__LOGGERS__MICROSOFT_ASPNETCORE__LEVEL=debug "
+            + "TASKSERVICE__LOGGING__LOGGERS__System.Net__LEVEL=error "
+            + "TASKSERVICE__LOGGING__ROOT__HANDLERS=console,other "
+            + "OTEL_SERVICE_NAME=otel TASKSERVICE__SERVICE__REQUEST_ID_HEADER=My-Id");
         Assert.Equal(LogLevel.Debug, settings.Logging.Loggers["Microsoft.AspNetCore"].Level);
         Assert.Equal(LogLevel.Error, settings.Logging.Loggers["System.Net"].Level);
         Assert.Equal(["console", "other"], settings.Logging.Root.Handlers);
@@ -219,7 +233,8 @@ public sealed class ConfigTests
         return output.ToString().ReplaceLineEndings("\n");
     }
 
-    private static (Settings Settings, ConfigSection Source) Load(string yaml, string environment, CommandLineOptions? options)
+    private static (Settings Settings, ConfigSection Source) Load(
+        string yaml, string environment, CommandLineOptions? options)
     {
         var variables = environment.Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Select(pair => pair.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]);

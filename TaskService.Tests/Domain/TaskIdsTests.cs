@@ -32,7 +32,8 @@ public sealed class TaskIdsTests
     public void Ids_of_many_threads_are_distinct()
     {
         var ids = new TaskIds(TimeProvider.System);
-        var made = Enumerable.Range(0, 100_000).AsParallel().WithDegreeOfParallelism(8).Select(_ => ids.Next()).ToList();
+        var made = Enumerable.Range(0, 100_000).AsParallel().WithDegreeOfParallelism(8)
+            .Select(_ => ids.Next()).ToList();
         Assert.Equal(made.Count, made.Distinct().Count());
     }
 
@@ -65,7 +66,8 @@ public sealed class TaskIdsTests
     [InlineData("01a1fc7962d17685ce78e3369b720b8a")]
     [InlineData("01a1fc7962d17685ae78e3369b720b8a0")]
     [InlineData("zza1fc7962d17685ae78e3369b720b8a")]
-    public void Only_ids_that_this_code_made_count(string id) => Assert.False(new TaskIds(TimeProvider.System).StartAbove(id));
+    public void Only_ids_that_this_code_made_count(string id) =>
+        Assert.False(new TaskIds(TimeProvider.System).StartAbove(id));
 
     [Theory]
     [InlineData("a", true)]

@@ -11,7 +11,8 @@ public sealed class TodoListServiceTests
     {
         await using var store = new MemoryTaskStore();
         var future = new TaskIds(new OneHourAhead()).Next();
-        foreach (var id in new[] { future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748" })
+        string[] ids = [future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748"];
+        foreach (var id in ids)
         {
             Assert.True(await store.CreateAsync(Some.Task(id), CancellationToken.None));
         }

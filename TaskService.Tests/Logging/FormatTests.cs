@@ -16,7 +16,10 @@ public sealed class FormatTests
     [Fact]
     public void A_line_of_each_format_looks_as_documented()
     {
-        Field[] fields = [new("message", "STARTING"), new("port", 8080), new("ok", true), new("none", default), new("x", 0.25)];
+        Field[] fields =
+        [
+            new("message", "STARTING"), new("port", 8080), new("ok", true), new("none", default), new("x", 0.25),
+        ];
         Assert.Equal(
             "2026-11-20 15:29:02,243 taskservice INFO : message=\"STARTING\" port=8080 ok=true none= x=0.25\n",
             Write(LogFormatKind.Brief, fields));
@@ -69,12 +72,17 @@ public sealed class FormatTests
     [InlineData("é", "_")]
     [InlineData("", "_")]
     public void A_key_that_a_reader_would_stumble_over_is_mended(string key, string written) =>
-        Assert.Equal(["time", "logger", "level", written], LogfmtLine.Parse(Write(LogFormatKind.Logfmt, [new(key, 1)])[..^1]).Keys);
+        Assert.Equal(
+            ["time", "logger", "level", written],
+            LogfmtLine.Parse(Write(LogFormatKind.Logfmt, [new(key, 1)])[..^1]).Keys);
 
     [Fact]
     public void Json_keeps_the_template_the_exception_and_names_that_begin_with_an_at_sign_apart()
     {
-        Field[] fields = [new("message", "3 left"), new("trace", "System.Exception: x"), new("@x", "mine"), new("bad", double.NaN)];
+        Field[] fields =
+        [
+            new("message", "3 left"), new("trace", "System.Exception: x"), new("@x", "mine"), new("bad", double.NaN),
+        ];
         using var document = JsonDocument.Parse(Write(LogFormatKind.Json, fields, "{Count} left"));
         Assert.Equal("{Count} left", document.RootElement.GetProperty("@mt").GetString());
         Assert.Equal("System.Exception: x", document.RootElement.GetProperty("@x").GetString());
@@ -90,14 +98,21 @@ public sealed class FormatTests
         Assert.Equal("level=\"INFO\" c=3 a=1 logger=\"taskservice\"\n",
             Write(LogFormatKind.Logfmt, fields, selection: ["level", "c", "missing", "a", "logger"]));
         Assert.EndsWith("INFO : b=2\n", Write(LogFormatKind.Brief, fields, selection: ["b"]), StringComparison.Ordinal);
-        Assert.EndsWith("Z\",\"b\":2}\n", Write(LogFormatKind.Json, fields, selection: ["b"]), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "Z\",\"b\":2}\n", Write(LogFormatKind.Json, fields, selection: ["b"]), StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_duration_is_milliseconds_with_three_decimals()
     {
-        Field[] fields = [new("a", TimeSpan.FromMicroseconds(7)), new("b", TimeSpan.FromSeconds(61)), new("c", TimeSpan.FromMilliseconds(-1.5))];
-        Assert.EndsWith("a=0.007 b=61000.000 c=-1.500\n", Write(LogFormatKind.Logfmt, fields), StringComparison.Ordinal);
+        Field[] fields =
+        [
+            new("a", TimeSpan.FromMicroseconds(7)),
+            new("b", TimeSpan.FromSeconds(61)),
+            new("c", TimeSpan.FromMilliseconds(-1.5)),
+        ];
+        var line = Write(LogFormatKind.Logfmt, fields);
+        Assert.EndsWith("a=0.007 b=61000.000 c=-1.500\n", line, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -113,7 +128,8 @@ public sealed class FormatTests
     }
 
     private static Arbitrary<string> Texts { get; } = Gen.OneOf(
-        Gen.Choose(0, 0xffff), Gen.Choose(0, 0xff), Gen.Choose('"', '"'), Gen.Choose('\\', '\\'), Gen.Choose(0xd800, 0xdfff),
+        Gen.Choose(0, 0xffff), Gen.Choose(0, 0xff), Gen.Choose('"', '"'), Gen.Choose('\\', '\\'),
+        Gen.Choose(0xd800, 0xdfff),
         Gen.Elements(0x85, 0x2028, 0x2029, 0xfeff, '\n', '\r', '=', ' '))
         .ArrayOf().Select(units => new string([.. units.Select(unit => (char)unit)])).ToArbitrary();
 
@@ -128,7 +144,8 @@ public sealed class FormatTests
         LogLevel level = LogLevel.Information)
     {
         var line = new Utf8Line();
-        LogFormat.Create(new LogFormatSettings(kind, selection)).Write(new LogEvent(Time, "taskservice", level, fields, template), line);
+        var format = LogFormat.Create(new LogFormatSettings(kind, selection));
+        format.Write(new LogEvent(Time, "taskservice", level, fields, template), line);
         return Encoding.UTF8.GetString(line.Bytes);
     }
 }

@@ -34,8 +34,12 @@ public sealed class LogFileTests : IDisposable
         {
             Write(file, "a\nb\nc\nd\n");
         }
-        Assert.Equal(["log", "log.1", "log.2"], Directory.GetFiles(directory.Path).Select(System.IO.Path.GetFileName).Order());
-        Assert.Equal(("d\n", "c\n", "b\n"), (File.ReadAllText(Path), File.ReadAllText(Path + ".1"), File.ReadAllText(Path + ".2")));
+        Assert.Equal(
+            ["log", "log.1", "log.2"],
+            Directory.GetFiles(directory.Path).Select(System.IO.Path.GetFileName).Order());
+        Assert.Equal(
+            ("d\n", "c\n", "b\n"),
+            (File.ReadAllText(Path), File.ReadAllText(Path + ".1"), File.ReadAllText(Path + ".2")));
     }
 
     [Fact]
@@ -45,7 +49,9 @@ public sealed class LogFileTests : IDisposable
         {
             Write(file, "x\nlonger than that\ny\n");
         }
-        Assert.Equal(("y\n", "longer than that\n", "x\n"), (File.ReadAllText(Path), File.ReadAllText(Path + ".1"), File.ReadAllText(Path + ".2")));
+        Assert.Equal(
+            ("y\n", "longer than that\n", "x\n"),
+            (File.ReadAllText(Path), File.ReadAllText(Path + ".1"), File.ReadAllText(Path + ".2")));
     }
 
     [Theory]

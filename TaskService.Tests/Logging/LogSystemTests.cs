@@ -39,7 +39,8 @@ public sealed class LogSystemTests : IDisposable
     {
         var settings = Settings([], "root");
         var handler = settings.Handlers["root"] with { Level = LogLevel.Warning };
-        using (var logs = new LogSystem(settings with { Handlers = new Dictionary<string, LogHandlerSettings> { ["root"] = handler } }))
+        var handlers = new Dictionary<string, LogHandlerSettings> { ["root"] = handler };
+        using (var logs = new LogSystem(settings with { Handlers = handlers }))
         {
             var logger = logs.CreateLogger("x");
             Assert.False(logger.IsEnabled(LogLevel.Information));
@@ -74,7 +75,8 @@ public sealed class LogSystemTests : IDisposable
         File.WriteAllText(directory.File("plain"), "");
         var settings = Settings([], "plain/below");
         var error = Assert.Throws<IOException>(() => new LogSystem(settings));
-        Assert.StartsWith($"log file {directory.File("plain/below")} cannot be written: ", error.Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"log file {directory.File("plain/below")} cannot be written: ", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -85,7 +87,8 @@ public sealed class LogSystemTests : IDisposable
         Assert.Equal([KeyValuePair.Create("new/deep/file", 0L)], logs.Dropped);
     }
 
-    private static void Say(LogSystem logs, string logger, string message) => logs.CreateLogger(logger).LogInformation("{Text}", message);
+    private static void Say(LogSystem logs, string logger, string message) =>
+        logs.CreateLogger(logger).LogInformation("{Text}", message);
 
     private IEnumerable<string?> Messages(string file) =>
         File.ReadAllLines(directory.File(file)).Select(line => LogfmtLine.Parse(line)["message"]);
@@ -93,7 +96,9 @@ public sealed class LogSystemTests : IDisposable
     /// <summary>A handler a name, each a file of that name; the last one is the root's.</summary>
     private LogSettings Settings(Dictionary<string, LoggerSettings> loggers, params string[] handlers) => new(
         handlers.ToDictionary(name => name, name => new LogHandlerSettings(
-            LogLevel.Trace, new LogFormatSettings(LogFormatKind.Logfmt), new LogFileSettings(directory.File(name), 0, 0))),
+            LogLevel.Trace,
+            new LogFormatSettings(LogFormatKind.Logfmt),
+            new LogFileSettings(directory.File(name), 0, 0))),
         loggers,
         new LoggerSettings(LogLevel.Trace, [handlers[^1]], Propagate: false));
 }

@@ -50,7 +50,9 @@ public sealed class CommandLineTests : IDisposable
 
     [Fact]
     public async Task A_missing_configuration_is_78_and_names_the_file() =>
-        Assert.Equal("none.yaml: the configuration file cannot be read: no such file", await FailAsync(78, "-c", "none.yaml"));
+        Assert.Equal(
+            "none.yaml: the configuration file cannot be read: no such file",
+            await FailAsync(78, "-c", "none.yaml"));
 
     [Fact]
     public async Task A_wrong_configuration_is_78_with_a_line_a_problem_for_check_print_and_start()
@@ -91,7 +93,8 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
-    [InlineData("task-db: { fs: c.yaml }", "taskservice: task-db.fs: c.yaml is not a usable directory: it is a file")]
+    [InlineData("task-db: { fs: c.yaml }",
+        "taskservice: task-db.fs: c.yaml is not a usable directory: it is a file")]
     [InlineData("task-db: { fs: c.yaml/x }", "taskservice: task-db.fs: c.yaml/x is not a usable directory: ")]
     [InlineData("task-db: { fs: /proc/x }", "taskservice: task-db.fs: /proc/x is not a usable directory: ")]
     [InlineData(Memory + "logging: { handlers: { f: { type: file, path: c.yaml/x } } }",
@@ -114,13 +117,15 @@ public sealed class CommandLineTests : IDisposable
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
         await WriteAsync($"task-db: {{ {taskDb} }}\n");
         Assert.Equal(
-            $"taskservice: cannot listen on 0.0.0.0:{port}: Address already in use", await FailAsync(1, "-c", "c.yaml", "-p", $"{port}"));
+            $"taskservice: cannot listen on 0.0.0.0:{port}: Address already in use",
+            await FailAsync(1, "-c", "c.yaml", "-p", $"{port}"));
     }
 
     [Fact]
     public async Task Without_a_file_the_one_beside_the_binary_is_used_and_nothing_else_is_read()
     {
-        await File.WriteAllTextAsync(directory.File("appsettings.json"), """{"Urls":"http://127.0.0.1:1","AllowedHosts":"nobody"}""");
+        await File.WriteAllTextAsync(
+            directory.File("appsettings.json"), """{"Urls":"http://127.0.0.1:1","AllowedHosts":"nobody"}""");
         using var process = ServiceProcess.Start(directory.Path, "-p", "0");
         var address = await process.ListeningAsync();
         using var client = new HttpClient { BaseAddress = address };

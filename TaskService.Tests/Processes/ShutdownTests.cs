@@ -17,7 +17,8 @@ public sealed class ShutdownTests : IDisposable
     [InlineData("INT", "memory:")]
     [InlineData("TERM", "fs: store")]
     [InlineData("INT", "fs: store")]
-    public async Task Under_load_every_request_whose_head_was_read_is_answered_and_all_lines_are_there(string signal, string taskDb)
+    public async Task Under_load_every_request_whose_head_was_read_is_answered_and_all_lines_are_there(
+        string signal, string taskDb)
     {
         using var process = await StartAsync(taskDb);
         var address = await process.ListeningAsync();
@@ -35,7 +36,9 @@ public sealed class ShutdownTests : IDisposable
         var responses = lines.Where(line => line["message"] == "RESPONSE").ToList();
         Assert.All(responses, line => Assert.Contains(line["status"], new[] { "201", "499" }));
         // Whoever got an answer stands in the log, and whoever stands there with 201 was answered.
-        Assert.Equal(answered.Order(), responses.Where(line => line["status"] == "201").Select(line => line["req_id"]).Order());
+        Assert.Equal(
+            answered.Order(),
+            responses.Where(line => line["status"] == "201").Select(line => line["req_id"]).Order());
         if (taskDb != "memory:")
         {
             Assert.Equal(answered.Count, Directory.GetFiles(directory.File("store"), "*.json").Length);
@@ -51,11 +54,13 @@ public sealed class ShutdownTests : IDisposable
         await client.ConnectAsync(address.Host, address.Port);
         var stream = client.GetStream();
         using var reader = new StreamReader(stream);
-        await stream.WriteAsync("POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
+        await stream.WriteAsync(
+            "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
         // The server asks for the body: it has read the head, and the endpoint waits.
         Assert.Equal("HTTP/1.1 100 Continue", await reader.ReadLineAsync());
         process.Signal("TERM");
-        await Until.TrueAsync(() => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
+        await Until.TrueAsync(
+            () => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
         await stream.WriteAsync("{\"title\":\"t\"}"u8.ToArray());
         Assert.Contains("HTTP/1.1 201 Created", await reader.ReadToEndAsync(), StringComparison.Ordinal);
         Assert.Equal(0, await process.ExitAsync());
@@ -68,7 +73,8 @@ public sealed class ShutdownTests : IDisposable
         var address = await process.ListeningAsync();
         using var client = new TcpClient();
         await client.ConnectAsync(address.Host, address.Port);
-        await client.GetStream().WriteAsync("POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n"u8.ToArray());
+        await client.GetStream().WriteAsync(
+            "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n\r\n"u8.ToArray());
         using var other = new HttpClient { BaseAddress = address };
         using var answer = await other.GetAsync(new Uri("/tasks", UriKind.Relative));
         process.Signal("TERM");
@@ -82,7 +88,8 @@ public sealed class ShutdownTests : IDisposable
         using var process = await StartAsync("memory:", "pre-stop-delay-ms: 600000");
         await process.ListeningAsync();
         process.Signal("TERM");
-        await Until.TrueAsync(() => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
+        await Until.TrueAsync(
+            () => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
         process.Signal("TERM");
         Assert.Equal(128 + 15, await process.ExitAsync());
     }
@@ -94,14 +101,16 @@ public sealed class ShutdownTests : IDisposable
         using (var process = await StartAsync("fs: store"))
         {
             using var client = new HttpClient { BaseAddress = await process.ListeningAsync() };
-            using var response = await client.PostAsync(new Uri("/tasks", UriKind.Relative), RunningService.Json(Some.TaskJson));
+            using var response = await client.PostAsync(
+                new Uri("/tasks", UriKind.Relative), RunningService.Json(Some.TaskJson));
             location = response.Headers.Location!.OriginalString;
             process.Signal("KILL");
             Assert.Equal(128 + 9, await process.ExitAsync());
         }
         using var again = await StartAsync("fs: store");
         using var reader = new HttpClient { BaseAddress = await again.ListeningAsync() };
-        Assert.Contains("Task1", await reader.GetStringAsync(new Uri(location, UriKind.Relative)), StringComparison.Ordinal);
+        var task = await reader.GetStringAsync(new Uri(location, UriKind.Relative));
+        Assert.Contains("Task1", task, StringComparison.Ordinal);
     }
 
     private async Task<ServiceProcess> StartAsync(string taskDb, string service = "")
@@ -119,7 +128,8 @@ public sealed class ShutdownTests : IDisposable
         {
             try
             {
-                using var response = await client.PostAsync(new Uri("/tasks", UriKind.Relative), RunningService.Json(Some.TaskJson));
+                using var response = await client.PostAsync(
+                    new Uri("/tasks", UriKind.Relative), RunningService.Json(Some.TaskJson));
                 Assert.Equal(HttpStatusCode.Created, response.StatusCode);
                 answered.Add(Assert.Single(response.Headers.GetValues("X-Request-ID")));
             }

@@ -24,7 +24,8 @@ internal sealed class LogFiles : IDisposable
     /// <summary>Waits until so many lines are there.</summary>
     public async Task<string[]> LinesAsync(string file, int count)
     {
-        var lines = await Until.ResultAsync(() => Read(file) is var found && found.Length >= count ? found : null, $"{count} lines in {file}");
+        var lines = await Until.ResultAsync(
+            () => Read(file) is var found && found.Length >= count ? found : null, $"{count} lines in {file}");
         Assert.Equal(count, lines.Length);
         return lines;
     }

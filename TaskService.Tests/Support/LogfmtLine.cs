@@ -4,7 +4,8 @@ using System.Text;
 namespace TaskService.Tests.Support;
 
 /// <summary>
-/// A reader of logfmt that shares nothing with the writer: keys up to the sign, bare values up to a blank, quoted ones with the
+/// A reader of logfmt that shares nothing with the writer: keys up to the sign, bare values up to a blank, quoted
+/// ones with the
 /// escapes of JSON. It is written after the grammar of the kr/logfmt documentation.
 /// </summary>
 internal sealed class LogfmtLine
@@ -40,7 +41,8 @@ internal sealed class LogfmtLine
     }
 
     /// <summary>The pairs behind the bare head of a brief line.</summary>
-    public static LogfmtLine ParseBrief(string line) => Parse(line[(line.IndexOf(" : ", StringComparison.Ordinal) + 3)..]);
+    public static LogfmtLine ParseBrief(string line) =>
+        Parse(line[(line.IndexOf(" : ", StringComparison.Ordinal) + 3)..]);
 
     private static string? Bare(string line, ref int at)
     {
@@ -68,7 +70,8 @@ internal sealed class LogfmtLine
                 case 'r': value.Append('\r'); break;
                 case 't': value.Append('\t'); break;
                 case 'u':
-                    value.Append((char)int.Parse(line.AsSpan(at + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
+                    value.Append((char)int.Parse(
+                        line.AsSpan(at + 1, 4), NumberStyles.HexNumber, CultureInfo.InvariantCulture));
                     at += 4;
                     break;
                 default:

@@ -4,7 +4,9 @@ using TaskService.Configuration;
 
 namespace TaskService.Tests.Support;
 
-/// <summary>The service in this process, on a free port, as a client meets it. Quiet, unless a test asks for logs.</summary>
+/// <summary>
+/// The service in this process, on a free port, as a client meets it. Quiet, unless a test asks for logs.
+/// </summary>
 internal sealed class RunningService : IAsyncDisposable
 {
     private readonly TodoListHost host;
@@ -19,9 +21,13 @@ internal sealed class RunningService : IAsyncDisposable
 
     public int Port => host.Port;
 
-    /// <summary>What is logged when a test does not care: nothing, or to the console at this level, to debug a test.</summary>
+    /// <summary>
+    /// What is logged when a test does not care: nothing, or to the console at this level, to debug a test.
+    /// </summary>
     private static string Quiet =>
-        $$"""logging: { handlers: { console: { type: console, level: {{Environment.GetEnvironmentVariable("TASKSERVICE_TEST_LOG") ?? "none"}} } } }""";
+        "logging: { handlers: { console: { type: console, level: "
+        + (Environment.GetEnvironmentVariable("TASKSERVICE_TEST_LOG") ?? "none")
+        + " } } }";
 
     public static async Task<RunningService> StartAsync(
         string taskDb = "memory:", string? logging = null, string service = "", bool debug = false)
@@ -55,7 +61,10 @@ internal sealed class RunningService : IAsyncDisposable
     }
 
     public Task<HttpResponseMessage> SendAsync(string method, string path, HttpContent? content = null) =>
-        Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative)) { Content = content });
+        Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative))
+        {
+            Content = content,
+        });
 
     /// <summary>Sends bytes as they are and reads until the server closes the connection.</summary>
     public async Task<string> SendRawAsync(string request)

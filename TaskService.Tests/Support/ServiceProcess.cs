@@ -15,7 +15,8 @@ internal sealed class ServiceProcess : IDisposable
     private ServiceProcess(string directory, string[] args, IEnumerable<(string Name, string? Value)> environment)
     {
         var start = process.StartInfo;
-        start.FileName = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService");
+        var binary = OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService";
+        start.FileName = Path.Combine(AppContext.BaseDirectory, binary);
         start.WorkingDirectory = directory;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
         foreach (var arg in args)
@@ -41,7 +42,8 @@ internal sealed class ServiceProcess : IDisposable
 
     public static ServiceProcess Start(string directory, params string[] args) => new(directory, args, []);
 
-    public static ServiceProcess Start(string directory, (string Name, string? Value)[] environment, params string[] args) =>
+    public static ServiceProcess Start(
+        string directory, (string Name, string? Value)[] environment, params string[] args) =>
         new(directory, args, environment);
 
     /// <summary>Waits until it listens.</summary>

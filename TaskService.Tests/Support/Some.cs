@@ -21,7 +21,11 @@ internal static class Some
         from due in DueDates
         select new TaskJson
         {
-            Title = title, Description = description, Priority = priority, Completed = completed, DueDate = due,
+            Title = title,
+            Description = description,
+            Priority = priority,
+            Completed = completed,
+            DueDate = due,
         };
 
     public static Gen<double?> DueDates { get; } = Gen.OneOf(
@@ -29,8 +33,10 @@ internal static class Some
         Gen.Choose(int.MinValue, int.MaxValue).Select(seconds => (double?)seconds),
         Gen.Choose(0, int.MaxValue).Select(part => (double?)(part / 997.0)),
         Gen.Choose(0, int.MaxValue)
-            .Select(part => (double?)(UnixSeconds.Min + ((UnixSeconds.MaxExclusive - UnixSeconds.Min) * (part / (int.MaxValue + 1.0))))),
-        Gen.Elements<double?>(UnixSeconds.Min, Math.BitDecrement(UnixSeconds.MaxExclusive), -0.0, 0.1, 1e-7, -1e-7, 0.9999999));
+            .Select(part => part / (int.MaxValue + 1.0))
+            .Select(part => (double?)(UnixSeconds.Min + ((UnixSeconds.MaxExclusive - UnixSeconds.Min) * part))),
+        Gen.Elements<double?>(
+            UnixSeconds.Min, Math.BitDecrement(UnixSeconds.MaxExclusive), -0.0, 0.1, 1e-7, -1e-7, 0.9999999));
 
     public static StoredTask Task(string? id = null, string title = "Task1", bool completed = false) =>
         new(id ?? Ids.Next(), new TaskEntry { Title = title, Completed = completed });

@@ -6,7 +6,9 @@ internal static class TestRoot
     /// <summary>The directory that holds the solution.</summary>
     public static string Path { get; } = Find();
 
-    /// <summary>The one setting that tells small counts (<c>dotnet test</c>) from full ones (<c>run.cs check --long</c>).</summary>
+    /// <summary>
+    /// The one setting that tells small counts (<c>dotnet test</c>) from full ones (<c>run.cs check --long</c>).
+    /// </summary>
     public static bool IsLong => Environment.GetEnvironmentVariable("TASKSERVICE_TEST_SCALE") == "long";
 
     public static int Scale(int small, int full) => IsLong ? full : small;

@@ -5,7 +5,8 @@ using TaskService.Telemetry;
 namespace TaskService.Admin;
 
 /// <summary>
-/// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic. Open to all,
+/// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic.
+/// Open to all,
 /// and without detail for that reason.
 /// </summary>
 /// <param name="checks">What readiness depends on.</param>
@@ -42,7 +43,8 @@ internal sealed class Health(HealthCheckService checks, CancellationToken stoppi
 /// <summary>Ready when the storage can take changes.</summary>
 internal sealed class StorageHealthCheck(ITaskStore store) : IHealthCheck
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    public async Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {

@@ -2,7 +2,10 @@ using TaskService.Domain;
 
 namespace TaskService.Api;
 
-/// <summary>What an endpoint answers. How it travels (negotiation, headers that all share, problem bodies) is decided in one place.</summary>
+/// <summary>
+/// What an endpoint answers. How it travels (negotiation, headers that all share, problem bodies) is decided in one
+/// place.
+/// </summary>
 internal readonly record struct Answer
 {
     public const string Json = "application/json; charset=utf-8";
@@ -28,7 +31,9 @@ internal readonly record struct Answer
     /// <summary>What went wrong; the body is made of it.</summary>
     public Problem? Problem { get; init; }
 
-    /// <summary>Whether the endpoint has sent it by the means of the framework, so that nothing is left to do.</summary>
+    /// <summary>
+    /// Whether the endpoint has sent it by the means of the framework, so that nothing is left to do.
+    /// </summary>
     public bool IsSent { get; init; }
 
     public static Answer NoContent { get; } = new() { Status = StatusCodes.Status204NoContent };

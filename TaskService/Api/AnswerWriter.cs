@@ -4,7 +4,9 @@ using TaskService.Telemetry;
 
 namespace TaskService.Api;
 
-/// <summary>Sends answers: the one place for the headers that all of them share, for problem bodies and for streaming.</summary>
+/// <summary>
+/// Sends answers: the one place for the headers that all of them share, for problem bodies and for streaming.
+/// </summary>
 /// <param name="debug">Whether error bodies carry <c>trace</c>.</param>
 internal sealed class AnswerWriter(bool debug)
 {

@@ -5,7 +5,9 @@ using TaskService.Domain;
 
 namespace TaskService.Api;
 
-/// <summary>Why a request was refused or failed, and its body: problem details (RFC 9457) with the members of the tutorial.</summary>
+/// <summary>
+/// Why a request was refused or failed, and its body: problem details (RFC 9457) with the members of the tutorial.
+/// </summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Message">One of a few texts that clients may rely on.</param>
 /// <param name="Detail">What exactly, and what is allowed; null when the message says it all.</param>

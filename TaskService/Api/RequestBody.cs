@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Connections;
 
 namespace TaskService.Api;
 
-/// <summary>Reads request bodies under a limit of our own: the server's closes the connection on who is still sending.</summary>
+/// <summary>
+/// Reads request bodies under a limit of our own: the server's closes the connection on who is still sending.
+/// </summary>
 internal static class RequestBody
 {
     public const int BytesMax = 1024 * 1024;
@@ -27,8 +29,10 @@ internal static class RequestBody
             }
             catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
             {
-                // How an oversized chunk length surfaces; what the server itself recognises comes as BadHttpRequestException.
-                throw error as BadHttpRequestException ?? new BadHttpRequestException("The body is not framed correctly", error);
+                // How an oversized chunk length surfaces; what the server itself recognises comes as
+                // BadHttpRequestException.
+                throw error as BadHttpRequestException
+                    ?? new BadHttpRequestException("The body is not framed correctly", error);
             }
             if (read.Buffer.Length > BytesMax)
             {

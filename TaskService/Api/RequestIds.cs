@@ -4,7 +4,9 @@ using System.Security.Cryptography;
 
 namespace TaskService.Api;
 
-/// <summary>The id that ties together everything that is said about a request, here and in the services that it came through.</summary>
+/// <summary>
+/// The id that ties together everything that is said about a request, here and in the services that it came through.
+/// </summary>
 internal sealed class RequestIds
 {
     private const int CharactersMax = 128;
@@ -22,7 +24,9 @@ internal sealed class RequestIds
     /// <param name="header">A header to look at before the usual ones; empty for none.</param>
     public RequestIds(string header) => headers = header.Length == 0 ? Headers : [header, .. Headers];
 
-    /// <summary>The first acceptable id that the request brings, else a new one of 32 lower-case hexadecimal digits.</summary>
+    /// <summary>
+    /// The first acceptable id that the request brings, else a new one of 32 lower-case hexadecimal digits.
+    /// </summary>
     public string For(IHeaderDictionary request)
     {
         foreach (var header in headers)

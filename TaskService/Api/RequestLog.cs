@@ -4,7 +4,9 @@ using TaskService.Telemetry.Logging;
 
 namespace TaskService.Api;
 
-/// <summary>The two lines of a request: REQUEST when it comes, at debug, and RESPONSE, the canonical one, when it is answered.</summary>
+/// <summary>
+/// The two lines of a request: REQUEST when it comes, at debug, and RESPONSE, the canonical one, when it is answered.
+/// </summary>
 /// <param name="channel">Where the lines go.</param>
 /// <param name="levels">Decides which levels are written, and can be changed while running.</param>
 /// <param name="serviceName">Of the settings.</param>
@@ -68,7 +70,8 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         return fields;
     }
 
-    private static string? Text(IPAddress? ip) => (ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip)?.ToString();
+    private static string? Text(IPAddress? ip) =>
+        (ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip)?.ToString();
 
     private void Write(LogLevel level, FieldList fields) =>
         channel.Write(new LogEvent(time.GetUtcNow().UtcDateTime, channel.Name, level, fields.Items));

@@ -7,7 +7,8 @@ using TaskService.Telemetry;
 namespace TaskService.Api;
 
 /// <summary>
-/// The way of every request: its id and operation, the resource and its endpoint, what goes wrong on the way, the answer, and
+/// The way of every request: its id and operation, the resource and its endpoint, what goes wrong on the way, the
+/// answer, and
 /// one canonical line at the end, whatever happened.
 /// </summary>
 /// <param name="routes">The resources.</param>
@@ -87,5 +88,6 @@ internal sealed class RequestPipeline(
 
     private static bool IsGone(HttpContext http, Exception error) =>
         error is ConnectionResetException
-        || (http.RequestAborted.IsCancellationRequested && error is OperationCanceledException or ConnectionAbortedException);
+        || (http.RequestAborted.IsCancellationRequested
+            && error is OperationCanceledException or ConnectionAbortedException);
 }

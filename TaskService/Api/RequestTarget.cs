@@ -1,6 +1,8 @@
 namespace TaskService.Api;
 
-/// <summary>What a request asks for, as it was sent: nothing is decoded, and no dots are folded (RFC 9112 section 3.2).</summary>
+/// <summary>
+/// What a request asks for, as it was sent: nothing is decoded, and no dots are folded (RFC 9112 section 3.2).
+/// </summary>
 /// <param name="Path">Without the query; of an absolute form, without scheme and authority.</param>
 /// <param name="Query">With its question mark; empty when there is none.</param>
 internal readonly record struct RequestTarget(string Path, string Query)

@@ -9,7 +9,8 @@ namespace TaskService.Api;
 internal delegate ValueTask<Answer> Endpoint(HttpContext http, string id);
 
 /// <summary>
-/// The resources and their methods. The framework's routing ignores case, decodes and folds dots, where an id on a disk must
+/// The resources and their methods. The framework's routing ignores case, decodes and folds dots, where an id on a
+/// disk must
 /// be exactly what was asked for; so paths are compared as they were sent, with one slash more at the end or not.
 /// </summary>
 internal sealed class Routes
@@ -38,11 +39,12 @@ internal sealed class Routes
 
     /// <summary>Adds an endpoint that knows nothing of this layer and sends its answer itself.</summary>
     /// <inheritdoc cref="Add(string, string, Endpoint)"/>
-    public void Add(string method, string template, RequestDelegate endpoint) => Add(method, template, async (http, _) =>
-    {
-        await endpoint(http);
-        return new Answer { Status = http.Response.StatusCode, IsSent = true };
-    });
+    public void Add(string method, string template, RequestDelegate endpoint) =>
+        Add(method, template, async (http, _) =>
+        {
+            await endpoint(http);
+            return new Answer { Status = http.Response.StatusCode, IsSent = true };
+        });
 
     /// <summary>Finds the resource at a path.</summary>
     public bool TryFind(string path, [NotNullWhen(true)] out Route? route, out string id)

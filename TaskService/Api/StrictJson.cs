@@ -5,7 +5,8 @@ using TaskService.Domain;
 namespace TaskService.Api;
 
 /// <summary>
-/// JSON as RFC 8259 has it and as every reader understands it alike: UTF-8 without byte order mark, no member twice in an
+/// JSON as RFC 8259 has it and as every reader understands it alike: UTF-8 without byte order mark, no member twice
+/// in an
 /// object, no U+0000 and no lone surrogate in any text, nesting up to 64.
 /// </summary>
 internal static class StrictJson
@@ -14,7 +15,8 @@ internal static class StrictJson
 
     public static JsonReaderOptions ReaderOptions { get; } = new() { MaxDepth = DepthMax };
 
-    /// <exception cref="JsonException">The bytes are not UTF-8, which the reader itself sees only in texts that it decodes.</exception>
+    /// <exception cref="JsonException">The bytes are not UTF-8, which the reader itself sees only in texts that it
+    /// decodes.</exception>
     public static void CheckText(ReadOnlySpan<byte> document)
     {
         if (!Utf8.IsValid(document))

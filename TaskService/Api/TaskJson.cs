@@ -16,7 +16,9 @@ internal sealed record TaskJson
     // In the order of the enum.
     private static readonly string[] Priorities = ["urgent", "high", "normal", "low", "none"];
 
-    /// <summary>Text as it is, with no more escapes than JSON needs: the content type says that it is not HTML.</summary>
+    /// <summary>
+    /// Text as it is, with no more escapes than JSON needs: the content type says that it is not HTML.
+    /// </summary>
     public static JsonWriterOptions WriterOptions { get; } =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
@@ -53,7 +55,8 @@ internal sealed record TaskJson
 
     /// <summary>Reads a document in one pass.</summary>
     /// <param name="document">UTF-8, RFC 8259.</param>
-    /// <param name="violations">Gets everything that the schema forbids; the result is to be used only if there is nothing.</param>
+    /// <param name="violations">Gets everything that the schema forbids; the result is to be used only if there is
+    /// nothing.</param>
     /// <exception cref="JsonException">It is not JSON, or JSON that systems read differently.</exception>
     public static TaskJson Read(ReadOnlySpan<byte> document, List<Violation> violations)
     {
@@ -149,7 +152,11 @@ internal sealed record TaskJson
         }
         return new TaskJson
         {
-            Title = title, Description = description, Priority = priority, Completed = completed, DueDate = dueDate,
+            Title = title,
+            Description = description,
+            Priority = priority,
+            Completed = completed,
+            DueDate = dueDate,
         };
     }
 
@@ -200,7 +207,10 @@ internal sealed record TaskJson
         var seconds = reader.GetDouble();
         if (UnixSeconds.ToTime(seconds) is null)
         {
-            Violate(violations, "/due_date", $"must be at least {UnixSeconds.Min:F0} and below {UnixSeconds.MaxExclusive:F0}");
+            Violate(
+                violations,
+                "/due_date",
+                $"must be at least {UnixSeconds.Min:F0} and below {UnixSeconds.MaxExclusive:F0}");
         }
         return seconds;
     }

@@ -10,12 +10,20 @@ namespace TaskService.Configuration;
 /// <param name="CheckConfig">Only say whether the configuration is right.</param>
 /// <param name="PrintConfig">Only show each setting with its source.</param>
 internal sealed record CommandLineOptions(
-    string? ConfigFile = null, int? Port = null, bool Debug = false, bool CheckConfig = false, bool PrintConfig = false);
+    string? ConfigFile = null,
+    int? Port = null,
+    bool Debug = false,
+    bool CheckConfig = false,
+    bool PrintConfig = false);
 
-/// <summary>Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.</summary>
+/// <summary>
+/// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
+/// </summary>
 internal static class CommandLine
 {
-    /// <summary>Calls <paramref name="run"/> unless the command line is wrong or asks for help or the version.</summary>
+    /// <summary>
+    /// Calls <paramref name="run"/> unless the command line is wrong or asks for help or the version.
+    /// </summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run)
     {
@@ -24,7 +32,11 @@ internal static class CommandLine
             Description = "The configuration file [default: configs/todoList-local.yaml here, else beside the binary]",
             HelpName = "FILE",
         };
-        var port = new Option<int?>("--port", "-p") { Description = "The port to listen on, 0 for a free one", HelpName = "PORT" };
+        var port = new Option<int?>("--port", "-p")
+        {
+            Description = "The port to listen on, 0 for a free one",
+            HelpName = "PORT",
+        };
         port.Validators.Add(result =>
         {
             var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
@@ -33,8 +45,14 @@ internal static class CommandLine
                 result.AddError($"--port must be a whole number from 0 to 65535, not \"{text}\"");
             }
         });
-        var debug = new Option<bool>("--debug", "-d") { Description = "Log at debug, and put \"trace\" into error bodies" };
-        var check = new Option<bool>("--check-config") { Description = "Report every problem of the configuration and exit" };
+        var debug = new Option<bool>("--debug", "-d")
+        {
+            Description = "Log at debug, and put \"trace\" into error bodies",
+        };
+        var check = new Option<bool>("--check-config")
+        {
+            Description = "Report every problem of the configuration and exit",
+        };
         var print = new Option<bool>("--print-config") { Description = "Show every setting with its source and exit" };
         var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print };
         root.Directives.Clear();

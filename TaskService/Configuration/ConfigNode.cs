@@ -1,7 +1,8 @@
 namespace TaskService.Configuration;
 
 /// <summary>A value of the configuration before it has a type, with the place that it came from.</summary>
-/// <param name="Where">Such as <c>configs/a.yaml:12</c>, <c>environment TASKSERVICE__SERVICE__PORT</c> or <c>--port</c>.</param>
+/// <param name="Where">Such as <c>configs/a.yaml:12</c>, <c>environment TASKSERVICE__SERVICE__PORT</c> or
+/// <c>--port</c>.</param>
 internal abstract record ConfigNode(string Where);
 
 /// <param name="Text">As written; null for <c>key:</c> without a value, <c>~</c> and <c>null</c>.</param>

@@ -10,7 +10,9 @@ internal sealed class ConfigProblems
     public void Add(string where, string path, string message) =>
         lines.Add(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}");
 
-    /// <summary>The end of a message about a name that is not known: what is allowed, or what was probably meant.</summary>
+    /// <summary>
+    /// The end of a message about a name that is not known: what is allowed, or what was probably meant.
+    /// </summary>
     public static string Allowed(string given, IEnumerable<string> allowed)
     {
         var names = allowed.ToList();
@@ -20,7 +22,9 @@ internal sealed class ConfigProblems
             : names.Count == 0 ? "" : $" (allowed: {string.Join(", ", names)})";
     }
 
-    /// <summary>How many characters must be changed, added, left out, or swapped with the next one (optimal string alignment).</summary>
+    /// <summary>
+    /// How many characters must be changed, added, left out, or swapped with the next one (optimal string alignment).
+    /// </summary>
     private static int Distance(string a, string b)
     {
         var d = Enumerable.Range(0, a.Length + 1).Select(_ => new int[b.Length + 1]).ToArray();

@@ -21,7 +21,8 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
     public void Problem(string key, string message) => problems.Add(Find(key)?.Where ?? Where, PathOf(key), message);
 
     /// <summary>Text, such as a name or a path.</summary>
-    public string Text(string key, string fallback) => Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
+    public string Text(string key, string fallback) =>
+        Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
 
     /// <summary>A whole number within bounds, both included.</summary>
     public long Integer(string key, long fallback, long min, long max)
@@ -80,8 +81,10 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
         {
             case null:
                 return Defaulted(key, fallback ?? []);
-            case ConfigScalar { Text: { } text } scalar when scalar.Where.StartsWith("environment ", StringComparison.Ordinal):
-                return Shown(key, text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+            case ConfigScalar { Text: { } text } scalar
+                when scalar.Where.StartsWith("environment ", StringComparison.Ordinal):
+                return Shown(
+                    key, text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
             case ConfigList list when list.Items.All(item => item is ConfigScalar { Text: not null }):
                 return Shown(key, list.Items.Select(item => ((ConfigScalar)item).Text!).ToArray());
             default:
@@ -105,7 +108,8 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
     }
 
     /// <summary>The levels below, whatever their names are.</summary>
-    public IEnumerable<(string Name, ConfigSection Section)> Sections() => Keys.ToList().Select(key => (key, Section(key)));
+    public IEnumerable<(string Name, ConfigSection Section)> Sections() =>
+        Keys.ToList().Select(key => (key, Section(key)));
 
     /// <summary>Says that a key is allowed and, when it is there, that it has no value.</summary>
     public void Empty(string key)
@@ -152,10 +156,18 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
         }
     }
 
-    private static string Quoted(string text) =>
-        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/') && text[0] != '-'
-            ? text
-            : $"\"{text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    private static string Quoted(string text)
+    {
+        if (text.Length > 0 && text[0] != '-'
+            && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/'))
+        {
+            return text;
+        }
+        var escaped = text
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\"", "\\\"", StringComparison.Ordinal);
+        return $"\"{escaped}\"";
+    }
 
     private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 

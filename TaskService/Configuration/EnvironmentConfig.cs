@@ -1,9 +1,9 @@
 namespace TaskService.Configuration;
 
 /// <summary>
-/// What the environment says of the configuration. <c>TASKSERVICE__TASK_DB__FS=/data</c> is <c>task-db: { fs: /data }</c>:
-/// two underscores for a level, one for a hyphen. Kubernetes injects variables such as <c>TASKSERVICE_PORT</c>, which is why
-/// the prefix ends with two.
+/// What the environment says of the configuration. <c>TASKSERVICE__TASK_DB__FS=/data</c> is
+/// <c>task-db: { fs: /data }</c>: two underscores for a level, one for a hyphen. Kubernetes injects
+/// variables such as <c>TASKSERVICE_PORT</c>, which is why the prefix ends with two.
 /// </summary>
 internal static class EnvironmentConfig
 {
@@ -31,7 +31,8 @@ internal static class EnvironmentConfig
     }
 
     // The images of the .NET runtime set HTTP_PORTS, so that it ranks below the file; what a person sets ranks above.
-    private static void ApplyPort(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
+    private static void ApplyPort(
+        ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
     {
         foreach (var variable in new[] { "ASPNETCORE_HTTP_PORTS", "HTTP_PORTS" })
         {
@@ -44,7 +45,8 @@ internal static class EnvironmentConfig
         if (environment.TryGetValue("ASPNETCORE_URLS", out var urls) && urls.Length > 0)
         {
             // The host may be a wildcard, which no URI parser takes.
-            var afterHost = urls.StartsWith("http://", StringComparison.OrdinalIgnoreCase) && !urls.Contains(';', StringComparison.Ordinal)
+            var afterHost = urls.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+                && !urls.Contains(';', StringComparison.Ordinal)
                 ? urls[(urls.LastIndexOf(':') + 1)..].TrimEnd('/')
                 : "";
             if (afterHost.Length > 0 && afterHost.All(char.IsAsciiDigit))
@@ -53,7 +55,8 @@ internal static class EnvironmentConfig
             }
             else
             {
-                problems.Add("environment ASPNETCORE_URLS", "service.port", $"must be one URL http://host:port, not \"{urls}\"");
+                problems.Add(
+                    "environment ASPNETCORE_URLS", "service.port", $"must be one URL http://host:port, not \"{urls}\"");
             }
         }
     }
@@ -95,7 +98,9 @@ internal static class EnvironmentConfig
         }
     }
 
-    /// <summary>The key that is meant: one that is there and differs in case and punctuation only, else hyphenated.</summary>
+    /// <summary>
+    /// The key that is meant: one that is there and differs in case and punctuation only, else hyphenated.
+    /// </summary>
     private static string Key(ConfigMap map, string name) =>
         map.Members.Keys.FirstOrDefault(key => Shape(key) == Shape(name))
         ?? (name.Any(char.IsAsciiLetterLower) ? name : name.ToLowerInvariant().Replace('_', '-'));

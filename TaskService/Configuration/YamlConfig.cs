@@ -39,8 +39,11 @@ internal sealed class YamlConfig
     }
 
     // The parser's messages may span lines; its position is said already.
-    private static string Reason(YamlException error) =>
-        string.Join(' ', (error.InnerException?.Message ?? error.Message).Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
+    private static string Reason(YamlException error)
+    {
+        var message = error.InnerException?.Message ?? error.Message;
+        return string.Join(' ', message.Split(['\r', '\n'], StringSplitOptions.RemoveEmptyEntries));
+    }
 
     private ConfigMap ReadDocument()
     {
@@ -123,7 +126,9 @@ internal sealed class YamlConfig
         {
             return new ConfigScalar(null, where);
         }
-        return Expand(scalar.Value, where, path) is { } text ? new ConfigScalar(text, where) : new ConfigReported(where);
+        return Expand(scalar.Value, where, path) is { } text
+            ? new ConfigScalar(text, where)
+            : new ConfigReported(where);
     }
 
     /// <summary>Fills in <c>${NAME}</c> and <c>${NAME:-default}</c>; <c>$${</c> is a plain <c>${</c>.</summary>
@@ -169,7 +174,8 @@ internal sealed class YamlConfig
         }
         if (fallback is null)
         {
-            problems.Add(where, path, $"environment variable {name} is not set (\"${{{name}:-default}}\" gives a default)");
+            problems.Add(
+                where, path, $"environment variable {name} is not set (\"${{{name}:-default}}\" gives a default)");
         }
         return fallback;
     }

@@ -1,6 +1,8 @@
 namespace TaskService.Domain;
 
-/// <summary>Everything that can go wrong with a well-formed request, and nothing else. One table maps it to HTTP.</summary>
+/// <summary>
+/// Everything that can go wrong with a well-formed request, and nothing else. One table maps it to HTTP.
+/// </summary>
 internal enum ErrorKind
 {
     /// <summary>No task has this id.</summary>

@@ -3,20 +3,25 @@ namespace TaskService.Domain;
 /// <summary>
 /// Where tasks are kept. An engine only stores; rules are the domain's. This is the contract of every engine:
 /// <list type="bullet">
-/// <item>All members may be called at the same time from any thread, after <see cref="OpenAsync"/> and before disposal.</item>
+/// <item>All members may be called at the same time from any thread, after <see cref="OpenAsync"/> and before
+/// disposal.</item>
 /// <item>A change is durable before its method returns (but in the memory engine), seen by every later call, and whole:
 /// no reader ever sees half of one.</item>
 /// <item>Ids are ordinal, case-sensitive text of the form <see cref="TaskIds.IsValid"/>.</item>
 /// <item>An engine that is unreachable, out of time or read-only throws <see cref="StorageException"/> with
 /// <see cref="ErrorKind.StorageUnavailable"/>; a change may then have been made or not. One without room throws it with
 /// <see cref="ErrorKind.StorageFull"/>; nothing was changed.</item>
-/// <item><see cref="OperationCanceledException"/> means that nothing was changed: a change that has begun is finished.</item>
+/// <item><see cref="OperationCanceledException"/> means that nothing was changed: a change that has begun is
+/// finished.</item>
 /// </list>
 /// </summary>
 internal interface ITaskStore : IAsyncDisposable
 {
-    /// <summary>Creates what is missing, migrates what is old, and reads what must be in memory. Called once, first.</summary>
-    /// <exception cref="StorageException">It cannot be opened; the message says in one line what, where and why.</exception>
+    /// <summary>
+    /// Creates what is missing, migrates what is old, and reads what must be in memory. Called once, first.
+    /// </summary>
+    /// <exception cref="StorageException">It cannot be opened; the message says in one line what, where and
+    /// why.</exception>
     Task OpenAsync(CancellationToken cancel);
 
     /// <summary>Stores a new task.</summary>
@@ -27,7 +32,8 @@ internal interface ITaskStore : IAsyncDisposable
     ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel);
 
     /// <summary>
-    /// Streams tasks in id order. A task that exists all the while comes exactly once, in a version that it had meanwhile;
+    /// Streams tasks in id order. A task that exists all the while comes exactly once, in a version that it had
+    /// meanwhile;
     /// one that is created or deleted meanwhile may come or not.
     /// </summary>
     IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel);
@@ -36,13 +42,16 @@ internal interface ITaskStore : IAsyncDisposable
     IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel);
 
     /// <summary>Replaces the task with this id.</summary>
-    /// <param name="expected">The version that it must have, or null for any. Of several that expect one version, one wins.</param>
-    /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see cref="ErrorKind.VersionMismatch"/>.</returns>
+    /// <param name="expected">The version that it must have, or null for any. Of several that expect one version, one
+    /// wins.</param>
+    /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see
+    /// cref="ErrorKind.VersionMismatch"/>.</returns>
     ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel);
 
     /// <summary>Deletes the task with this id.</summary>
     /// <inheritdoc cref="UpdateAsync" path="/param[@name='expected']"/>
-    /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see cref="ErrorKind.VersionMismatch"/>.</returns>
+    /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see
+    /// cref="ErrorKind.VersionMismatch"/>.</returns>
     ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel);
 
     /// <summary>Returns when changes can be taken.</summary>

@@ -4,7 +4,7 @@ namespace TaskService.Domain;
 internal sealed record StoredTask(string Id, TaskEntry Entry, TaskVersion Version)
 {
     public StoredTask(string id, TaskEntry entry)
-        : this(id, entry, TaskVersion.Of(entry))
+        : this(id, entry, entry.ComputeVersion())
     {
     }
 }

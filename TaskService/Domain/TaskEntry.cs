@@ -1,6 +1,14 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace TaskService.Domain;
 
-/// <summary>What a task says. A value: entries with the same content are equal. One that breaks a rule cannot be made.</summary>
+/// <summary>
+/// What a task says. A value: entries with the same content are equal. One that breaks a rule cannot be made.
+/// </summary>
 /// <exception cref="ArgumentException">A rule is broken; who maps into the domain asks the rules first.</exception>
 internal sealed record TaskEntry
 {
@@ -11,7 +19,11 @@ internal sealed record TaskEntry
     public required string Title { get; init => field = Checked(value, TitleProblem(value)); }
 
     /// <summary>Up to <see cref="DescriptionCharactersMax"/> Unicode code points; null when there is none.</summary>
-    public string? Description { get; init => field = Checked(value, value is null ? null : DescriptionProblem(value)); }
+    public string? Description
+    {
+        get;
+        init => field = Checked(value, value is null ? null : DescriptionProblem(value));
+    }
 
     public TaskPriority Priority { get; init; } = TaskPriority.None;
 
@@ -53,6 +65,35 @@ internal sealed record TaskEntry
         }
     }
 
+    /// <summary>The version of this content; every property counts.</summary>
+    public TaskVersion ComputeVersion()
+    {
+        const int fixedBytes = sizeof(int) * 2 + sizeof(byte) * 2 + sizeof(long);
+        var bytesMax = fixedBytes + Encoding.UTF8.GetMaxByteCount(Title.Length)
+            + Encoding.UTF8.GetMaxByteCount(Description?.Length ?? 0);
+        var buffer = ArrayPool<byte>.Shared.Rent(bytesMax);
+        var length = 0;
+        PutText(Title);
+        PutText(Description);
+        buffer[length++] = (byte)Priority;
+        buffer[length++] = Completed ? (byte)1 : (byte)0;
+        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(length), DueDate?.Ticks ?? -1);
+        length += sizeof(long);
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(buffer.AsSpan(0, length), hash);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return new TaskVersion(BinaryPrimitives.ReadUInt128BigEndian(hash));
+
+        // The length goes before the text, so that no two tasks share their bytes; -1 tells none from empty.
+        void PutText(string? text)
+        {
+            var size = text is null ? -1 : Encoding.UTF8.GetBytes(text, buffer.AsSpan(length + sizeof(int)));
+            BinaryPrimitives.WriteInt32LittleEndian(buffer.AsSpan(length), size);
+            length += sizeof(int) + Math.Max(size, 0);
+        }
+    }
+
     private static string? TextProblem(string text, int charactersMax)
     {
         // A text has at most as many code points as UTF-16 units, so the count is only taken near the limit.
@@ -60,6 +101,7 @@ internal sealed record TaskEntry
         return tooLong ? $"must have at most {charactersMax} characters" : CharacterProblem(text);
     }
 
-    private static T Checked<T>(T value, string? problem, [System.Runtime.CompilerServices.CallerMemberName] string name = "") =>
+    private static T Checked<T>(
+        T value, string? problem, [CallerMemberName] string name = "") =>
         problem is null ? value : throw new ArgumentException($"{name} {problem}", name);
 }

@@ -5,8 +5,10 @@ using System.Security.Cryptography;
 namespace TaskService.Domain;
 
 /// <summary>
-/// Makes ids: UUIDs of version 7 as 32 lower-case hexadecimal digits, strictly increasing, so that id order is creation order.
-/// Layout (RFC 9562 section 6.2, method 1): 48 bits of Unix milliseconds, a counter of 42 bits that starts at a random value
+/// Makes ids: UUIDs of version 7 as 32 lower-case hexadecimal digits, strictly increasing, so that id order is
+/// creation order.
+/// Layout (RFC 9562 section 6.2, method 1): 48 bits of Unix milliseconds, a counter of 42 bits that starts at a
+/// random value
 /// in each millisecond, 32 random bits. A clock that stands still or goes back only makes the counter go on.
 /// </summary>
 internal sealed class TaskIds(TimeProvider time)

@@ -1,6 +1,8 @@
 namespace TaskService.Domain;
 
-/// <summary>The todo list: what can be done with tasks, by whatever way the wish arrives and wherever they are kept.</summary>
+/// <summary>
+/// The todo list: what can be done with tasks, by whatever way the wish arrives and wherever they are kept.
+/// </summary>
 internal sealed class TodoListService(ITaskStore store, TimeProvider time)
 {
     private readonly TaskIds ids = new(time);
@@ -36,11 +38,13 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
     public ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel) => store.FindAsync(id, cancel);
 
     /// <inheritdoc cref="ITaskStore.ListAsync"/>
-    public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) => store.ListAsync(query, cancel);
+    public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
+        store.ListAsync(query, cancel);
 
     /// <summary>Replaces the whole content of a task.</summary>
     /// <inheritdoc cref="ITaskStore.UpdateAsync" path="/param|/returns"/>
-    public ValueTask<ErrorKind?> ReplaceAsync(string id, TaskEntry entry, TaskVersion? expected, CancellationToken cancel) =>
+    public ValueTask<ErrorKind?> ReplaceAsync(
+        string id, TaskEntry entry, TaskVersion? expected, CancellationToken cancel) =>
         store.UpdateAsync(new StoredTask(id, entry), expected, cancel);
 
     /// <summary>Deletes a task.</summary>

@@ -1,7 +1,8 @@
 namespace TaskService.Domain;
 
 /// <summary>
-/// A time as the number of seconds since 1970, of which doubles keep microseconds up to the year 2242 and 31 µs in 9999.
+/// A time as the number of seconds since 1970, of which doubles keep microseconds up to the year 2242 and 31 µs in
+/// 9999.
 /// </summary>
 internal static class UnixSeconds
 {

@@ -8,8 +8,8 @@ namespace TaskService.Storage;
 internal static class StorageEngines
 {
     // One line an engine: its name in the configuration, and what reads the value that stands there.
-    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<ILoggerFactory, ITaskStore>>> Engines =
-        new()
+    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<ILoggerFactory, ITaskStore>>>
+        Engines = new()
         {
             ["memory"] = MemoryTaskStore.Read,
             ["fs"] = FileTaskStore.Read,
@@ -32,7 +32,8 @@ internal static class StorageEngines
         }
         if (chosen.Count > 1)
         {
-            section.Problem(chosen[^1], $"{string.Join(" and ", chosen)} are two storage engines; choose one of {allowed}");
+            section.Problem(
+                chosen[^1], $"{string.Join(" and ", chosen)} are two storage engines; choose one of {allowed}");
         }
         else if (!section.Keys.Any())
         {

@@ -6,7 +6,9 @@ using TaskService.Domain;
 
 namespace TaskService.Storage;
 
-/// <summary>A task as an engine keeps it: plain columns, and members of a file in the order that the tutorial's files have.</summary>
+/// <summary>
+/// A task as an engine keeps it: plain columns, and members of a file in the order that the tutorial's files have.
+/// </summary>
 internal sealed record TaskRow
 {
     [JsonPropertyName("priority")]

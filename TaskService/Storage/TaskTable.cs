@@ -93,7 +93,9 @@ internal sealed class TaskTable
     }
 #pragma warning restore CS1998
 
-    /// <summary>All ids behind <paramref name="after"/>. The lock is held for a page at a time, never for the whole walk.</summary>
+    /// <summary>
+    /// All ids behind <paramref name="after"/>. The lock is held for a page at a time, never for the whole walk.
+    /// </summary>
     private IEnumerable<string> Ids(string? after, bool descending)
     {
         var page = new string[PageItems];

@@ -23,7 +23,9 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         var path = directory.File("new/store");
         var task = new StoredTask("a-1", new TaskEntry
         {
-            Title = "žluť", Priority = TaskPriority.High, DueDate = DateTimeOffset.UnixEpoch.AddMicroseconds(1_500_000),
+            Title = "žluť",
+            Priority = TaskPriority.High,
+            DueDate = DateTimeOffset.UnixEpoch.AddMicroseconds(1_500_000),
         });
         await using (var store = await OpenAsync(path))
         {
@@ -43,10 +45,11 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     public async Task A_directory_that_the_tutorial_wrote_opens_as_it_is()
     {
         var path = Directory.CreateDirectory(directory.File("tutorial")).FullName;
-        const string written = """
-            {"priority": "high", "title": "Complete Chapter-1 \u017e <\/b>", "description": "d", "completed": true, "due_date": 1663738852}
-            """;
-        await File.WriteAllTextAsync(Path.Combine(path, "4bb6e1e4d7e54421ba710d6d82f1a748.json"), written, Cancel);
+        const string written =
+            """{"priority": "high", "title": "Complete Chapter-1 \u017e <\/b>", "description": "d","""
+            + """ "completed": true, "due_date": 1663738852}""";
+        var file = Path.Combine(path, "4bb6e1e4d7e54421ba710d6d82f1a748.json");
+        await File.WriteAllTextAsync(file, written, Cancel);
         await using var store = await OpenAsync(path);
         var entry = (await store.FindAsync("4bb6e1e4d7e54421ba710d6d82f1a748", Cancel))!.Entry;
         Assert.Equal(new TaskEntry
@@ -57,7 +60,7 @@ public sealed class FileTaskStoreTests : TaskStoreContract
             Completed = true,
             DueDate = DateTimeOffset.FromUnixTimeSeconds(1_663_738_852),
         }, entry);
-        Assert.Equal(written, await File.ReadAllTextAsync(Path.Combine(path, "4bb6e1e4d7e54421ba710d6d82f1a748.json"), Cancel));
+        Assert.Equal(written, await File.ReadAllTextAsync(file, Cancel));
     }
 
     [Theory]
@@ -130,7 +133,8 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         var path = directory.File("store");
         await using var store = await OpenAsync(path);
         Directory.CreateDirectory(Path.Combine(path, "a.json", "full"));
-        var error = await Assert.ThrowsAsync<StorageException>(async () => await store.CreateAsync(Some.Task("a"), Cancel));
+        var error = await Assert.ThrowsAsync<StorageException>(
+            async () => await store.CreateAsync(Some.Task("a"), Cancel));
         Assert.Equal(ErrorKind.StorageUnavailable, error.Kind);
         Assert.Null(await store.FindAsync("a", Cancel));
         Assert.Empty(Files(path));

@@ -5,7 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// What makes a change survive a power cut. The framework's own flushes return normally when fsync fails on Linux, and it
+/// What makes a change survive a power cut. The framework's own flushes return normally when fsync fails on Linux,
+/// and it
 /// cannot open a directory, which is why these go to the system.
 /// </summary>
 internal static partial class Durable
@@ -15,7 +16,8 @@ internal static partial class Durable
     private const int Interrupted = 4;
 
     /// <summary>Puts what was written to the file onto the disk.</summary>
-    /// <exception cref="IOException">It may not be there. A second try would say yes without having done it.</exception>
+    /// <exception cref="IOException">It may not be there. A second try would say yes without having done
+    /// it.</exception>
     public static void Sync(SafeFileHandle file)
     {
         var done = OperatingSystem.IsWindows() ? FlushFileBuffers(file)

@@ -6,7 +6,8 @@ namespace TaskService.Storage.FileSystem;
 
 /// <summary>
 /// Keeps one readable JSON file a task in a directory, as the tutorial did. Files are read at start and are the truth;
-/// a change is written to a temporary file, synced, renamed, and the directory synced, before it is seen or acknowledged.
+/// a change is written to a temporary file, synced, renamed, and the directory synced, before it is seen or
+/// acknowledged.
 /// </summary>
 internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskStore> logger) : ITaskStore
 {
@@ -49,7 +50,9 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StorageException(
-                ErrorKind.StorageUnavailable, $"task-db.fs: {directory} is not a usable directory: {error.Message}", error);
+                ErrorKind.StorageUnavailable,
+                $"task-db.fs: {directory} is not a usable directory: {error.Message}",
+                error);
         }
         return Task.CompletedTask;
     }
@@ -122,7 +125,8 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         {
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException error) when (error is not (DirectoryNotFoundException or FileNotFoundException) && File.Exists(path))
+        catch (IOException error)
+            when (error is not (DirectoryNotFoundException or FileNotFoundException) && File.Exists(path))
         {
             throw new IOException($"another process uses it ({Path.GetFileName(path)} is locked)", error);
         }
@@ -150,7 +154,8 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         {
             throw DiskErrors.IsFull(error)
                 ? new StorageException(ErrorKind.StorageFull, $"no room in {directory}", error)
-                : new StorageException(ErrorKind.StorageUnavailable, $"cannot write to {directory}: {error.Message}", error);
+                : new StorageException(
+                    ErrorKind.StorageUnavailable, $"cannot write to {directory}: {error.Message}", error);
         }
         try
         {
@@ -186,7 +191,6 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         }
     }
 
-    // It failed once already; that error is the one to report. The next start removes what is left.
     private static void DeleteQuietly(string path)
     {
         try
@@ -195,6 +199,7 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
+            // It failed once already; that error is the one to report. The next start removes what is left.
         }
     }
 
