@@ -1,0 +1,110 @@
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Template;
+
+/// <summary>
+/// What <c>dotnet new</c> makes of this repository under a dotted and under a dashed name. One is built after the
+/// other, and beside no other test, which might measure time.
+/// </summary>
+[Trait("Suite", "template")]
+[Collection(nameof(TemplateTests))]
+[CollectionDefinition(nameof(TemplateTests), DisableParallelization = true)]
+public sealed class TemplateTests(TemplateFixture template) : IClassFixture<TemplateFixture>
+{
+    [Theory]
+    [InlineData("Acme.Orders")]
+    [InlineData("my-svc")]
+    public async Task Nothing_of_the_old_name_is_left(string name)
+    {
+        var service = await template.GenerateAsync(name);
+
+        var left = service.Files.Keys.Where(IsOld).Concat(
+            from file in service.Files
+            from line in file.Value.Split('\n').Index()
+            where IsOld(line.Item)
+            select $"{file.Key}:{line.Index + 1}: {line.Item.Trim()}");
+        AssertNone(left);
+
+        static bool IsOld(string text) => text.Contains("TaskService", StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("Acme.Orders", "Acme.Orders", "acme.orders", "acme.orders", "ACME_ORDERS")]
+    [InlineData("my-svc", "my_svc", "my_svc", "my-svc", "MY_SVC")]
+    public async Task Each_form_of_the_name_stands_where_it_belongs(
+        string name, string rootNamespace, string logger, string lockedProject, string environment)
+    {
+        var service = await template.GenerateAsync(name);
+
+        Holds($"{name}.sln", $"\"{name}.Tests\\{name}.Tests.csproj\"");
+        Holds($"{name}/{name}.csproj", $"<InternalsVisibleTo Include=\"{name}.Tests\" />");
+        Holds($"{name}/packages.lock.json", $"\"{lockedProject}.telemetry\": {{");
+        Holds($"{name}/Program.cs", $"namespace {rootNamespace};");
+        Holds($"{name}/Program.cs", $"using {rootNamespace}.Domain;");
+        Holds($"{name}/LoggingSettings.cs", $"\"{logger}\"");
+        Holds($"{name}/Configuration/EnvironmentConfig.cs", $"\"{environment}__\"");
+        Holds("configs/todoList-local.yaml", $"    {logger}: {{");
+        Holds(".editorconfig", $"[{name}.Tests/**.cs]");
+
+        void Holds(string file, string text) => Assert.Contains(text, service.Files[file], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Acme.Orders")]
+    [InlineData("my-svc")]
+    public async Task Sources_are_generated_and_the_template_is_not(string name)
+    {
+        var files = (await template.GenerateAsync(name)).Files;
+
+        string[] hidden = [".editorconfig", ".gitattributes", ".gitignore"];
+        Assert.Superset(hidden.ToHashSet(), files.Keys.ToHashSet());
+        string[] folders = [".git", ".template.config", "artifacts", "bin", "logs", "obj", "template", "Template"];
+        AssertNone(files.Keys.Where(file => file.Split('/').SkipLast(1).Any(folders.Contains)));
+    }
+
+    /// <summary>Without a word against it, the engine obeys what looks like <c>#if</c> and takes lines away.</summary>
+    [Theory]
+    [InlineData("Acme.Orders")]
+    [InlineData("my-svc")]
+    public async Task No_line_is_lost(string name)
+    {
+        var files = (await template.GenerateAsync(name)).Files;
+
+        AssertNone(files.Where(file => Lines(file.Value) != Lines(Source(file.Key))).Select(file => file.Key)
+            .Except(["README.md"]));
+        // It only leaves out how to make a service of the template.
+        Assert.DoesNotContain("dotnet new", files["README.md"], StringComparison.Ordinal);
+        Assert.Contains("## Where to go next", files["README.md"], StringComparison.Ordinal);
+
+        string Source(string file) =>
+            File.ReadAllText(TestRoot.File(file.Replace(name, "TaskService", StringComparison.Ordinal)));
+
+        static int Lines(string text) => text.Count(c => c == '\n');
+    }
+
+    /// <summary>
+    /// On the small scale the restore must do: it reads the solution, the projects and the lock files under their new
+    /// names. What the compiler and the tests say takes minutes.
+    /// </summary>
+    [Theory]
+    [InlineData("Acme.Orders")]
+    [InlineData("my-svc")]
+    public async Task A_generated_service_is_ready_to_work_on(string name)
+    {
+        var folder = (await template.GenerateAsync(name)).Folder;
+
+        await DotnetCommand.AssertRunsAsync(folder, "restore", "--locked-mode");
+        if (TestRoot.IsLong)
+        {
+            await DotnetCommand.AssertRunsAsync(folder, "build", "--no-restore", "-warnaserror");
+            await DotnetCommand.AssertRunsAsync(
+                folder, "test", "--no-build", "--", "RunConfiguration.TreatNoTestsAsError=true");
+        }
+    }
+
+    private static void AssertNone(IEnumerable<string> found)
+    {
+        var text = string.Join('\n', found);
+        Assert.True(text.Length == 0, text);
+    }
+}
