@@ -62,6 +62,16 @@ public sealed class TemplateTests(TemplateFixture template) : IClassFixture<Temp
         AssertNone(files.Keys.Where(file => file.Split('/').SkipLast(1).Any(folders.Contains)));
     }
 
+    [Theory]
+    [InlineData("Acme.Orders")]
+    [InlineData("my-svc")]
+    public async Task The_script_of_continuous_integration_can_be_run(string name)
+    {
+        var script = Path.Combine((await template.GenerateAsync(name)).Folder, ".ci", "run");
+
+        Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(script).HasFlag(UnixFileMode.UserExecute));
+    }
+
     /// <summary>Without a word against it, the engine obeys what looks like <c>#if</c> and takes lines away.</summary>
     [Theory]
     [InlineData("Acme.Orders")]
