@@ -26,7 +26,7 @@ internal static class Repository
     public const string Telemetry = "TaskService.Telemetry";
     public const string ScaleVariable = "TASKSERVICE_TEST_SCALE";
 
-    // Not [CallerFilePath]: builds with ContinuousIntegrationBuild may write "/_/" there instead of the root.
+    // Not [CallerFilePath]: a build with ContinuousIntegrationBuild writes "/_/" there instead of the root.
     public static readonly string Root = (string)AppContext.GetData("EntryPointFileDirectoryPath")!;
     public static readonly string CoverageFolder = Path.Combine(Root, "artifacts", "coverage");
 }
@@ -96,7 +96,7 @@ internal static class Verbs
         return TestRun.Start(options.ContainsKey("-v") ? "normal" : "minimal", filter);
     }
 
-    // The switch reaches the warnings of MSBuild too, but not what Directory.Build.props excepts; so it is said again.
+    // Unlike TreatWarningsAsErrors the switch covers MSBuild's own warnings; exceptions in props files do not bind it.
     private static int TypeCheck() => Commands.Dotnet("build", Repository.Solution, "--nologo", "-v", "quiet",
         "-warnaserror", "-warnnotaserror:NU1901;NU1902;NU1903;NU1904");
 
@@ -283,6 +283,7 @@ internal static class Coverage
     {
         var root = XDocument.Load(report).Root!;
         var sources = root.Descendants("source").Select(source => source.Value).ToList();
+        // The branches of a line are written as "50% (1/2)".
         return from type in root.Descendants("class")
                let name = (string)type.Attribute("filename")!
                let path = sources.Select(source => Path.Combine(source, name)).FirstOrDefault(File.Exists, name)
@@ -290,7 +291,6 @@ internal static class Coverage
                from method in type.Descendants("method")
                let id = $"{type.Attribute("name")} {method.Attribute("name")} {method.Attribute("signature")}"
                from line in method.Descendants("line")
-               // For example "50% (1/2)".
                let branches = ((string?)line.Attribute("condition-coverage") ?? "(0/0)").Split('(', '/', ')')
                select new Point(file, (int)line.Attribute("number")!, id, (string?)line.Attribute("hits") != "0",
                    Count(branches[1]), Count(branches[2]));

@@ -16,16 +16,16 @@ public sealed class LogSystemTests : IDisposable
     {
         var loggers = new Dictionary<string, LoggerSettings>
         {
-            ["taskservice"] = new(LogLevel.Debug, ["one"], Propagate: false),
-            ["taskservice.sub"] = new(LogLevel.Debug, ["two"], Propagate: true),
+            ["app"] = new(LogLevel.Debug, ["one"], Propagate: false),
+            ["app.sub"] = new(LogLevel.Debug, ["two"], Propagate: true),
             ["Microsoft"] = new(LogLevel.Debug, ["two"], Propagate: true),
         };
         using (var logs = new LogSystem(Settings(loggers, "one", "two", "root")))
         {
-            Say(logs, "taskservice", "a");
-            Say(logs, "TaskService.Storage", "b");
-            Say(logs, "taskservice.sub.x", "c");
-            Say(logs, "taskservicex", "d");
+            Say(logs, "app", "a");
+            Say(logs, "App.Storage", "b");
+            Say(logs, "app.sub.x", "c");
+            Say(logs, "apple", "d");
             Say(logs, "Microsoft.AspNetCore", "e");
             Say(logs, "Other", "f");
         }
