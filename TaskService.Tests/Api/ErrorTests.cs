@@ -149,8 +149,8 @@ public sealed class ErrorTests : IAsyncLifetime
     [InlineData("PUT", "/tasks", "GET, HEAD, POST, OPTIONS")]
     [InlineData("DELETE", "/tasks/", "GET, HEAD, POST, OPTIONS")]
     [InlineData("BREW", "/tasks", "GET, HEAD, POST, OPTIONS")]
-    [InlineData("POST", "/tasks/1234", "GET, HEAD, PUT, DELETE, OPTIONS")]
-    [InlineData("get", "/tasks/1234", "GET, HEAD, PUT, DELETE, OPTIONS")]
+    [InlineData("POST", "/tasks/1234", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS")]
+    [InlineData("get", "/tasks/1234", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS")]
     [InlineData("POST", "/health/live", "GET, HEAD, OPTIONS")]
     public async Task Another_method_is_405_and_says_which_are_allowed(string method, string path, string allowed)
     {
@@ -165,7 +165,7 @@ public sealed class ErrorTests : IAsyncLifetime
     {
         using var response = await service.SendAsync("OPTIONS", "/tasks/1234");
         Assert.Equal(204, (int)response.StatusCode);
-        Assert.Equal("GET, HEAD, PUT, DELETE, OPTIONS", string.Join(", ", response.Content.Headers.Allow));
+        Assert.Equal("GET, HEAD, PUT, PATCH, DELETE, OPTIONS", string.Join(", ", response.Content.Headers.Allow));
     }
 
     [Fact]

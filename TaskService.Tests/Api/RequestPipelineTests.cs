@@ -34,7 +34,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         app = builder.Build();
         var routes = new Routes();
-        routes.Add("GET", "/throws", (_, _) => throw new InvalidOperationException("secret\r\nsecond line"));
+        routes.Add("GET", "/throws", (_, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
         routes.Add("GET", "/half", async http =>
         {
             await http.Response.WriteAsync(new string('x', 100_000));
@@ -42,7 +42,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             throw new InvalidOperationException("in the middle");
         });
         routes.Add("GET", "/sets", SetAsync);
-        routes.Add("GET", "/waits", async (http, _) =>
+        routes.Add("GET", "/waits", async (http, _, _) =>
         {
             await new TaskCompletionSource().Task.WaitAsync(http.RequestAborted);
             return Answer.NoContent;
@@ -123,7 +123,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.DoesNotContain("trace", line.Keys);
     }
 
-    private ValueTask<Answer> SetAsync(HttpContext http, string id)
+    private ValueTask<Answer> SetAsync(HttpContext http, RequestTarget target, string id)
     {
         var operation = Operation.Current!;
         operation.Set("text", "a \"b\"");

@@ -14,12 +14,12 @@ public sealed class TodoListServiceTests
         string[] ids = [future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748"];
         foreach (var id in ids)
         {
-            Assert.True(await store.CreateAsync(Some.Task(id), CancellationToken.None));
+            Assert.True(await store.CreateAsync(Some.Task(id), null, CancellationToken.None));
         }
         var service = new TodoListService(store, TimeProvider.System);
         await service.OpenAsync(CancellationToken.None);
-        var created = await service.CreateAsync(new TaskEntry { Title = "Task1" }, CancellationToken.None);
-        Assert.True(string.CompareOrdinal(future, created.Id) < 0, $"{created.Id} is not above {future}");
+        var created = await service.CreateAsync(new TaskEntry { Title = "Task1" }, null, CancellationToken.None);
+        Assert.True(string.CompareOrdinal(future, created.TaskId) < 0, $"{created.TaskId} is not above {future}");
     }
 
     private sealed class OneHourAhead : TimeProvider

@@ -35,7 +35,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
             Completed = true,
             DueDate = DateTimeOffset.UnixEpoch.AddMicroseconds(1_663_738_852_123_456),
         });
-        Assert.True(await store.CreateAsync(task, Cancel));
+        Assert.True(await store.CreateAsync(task, null, Cancel));
         Assert.Equal(task, await store.FindAsync("a-1", Cancel));
     }
 
@@ -53,20 +53,20 @@ public abstract class TaskStoreContract : IAsyncLifetime
     [Fact]
     public async Task An_id_is_taken_once()
     {
-        Assert.True(await store.CreateAsync(Some.Task("a", "first"), Cancel));
-        Assert.False(await store.CreateAsync(Some.Task("a", "second"), Cancel));
+        Assert.True(await store.CreateAsync(Some.Task("a", "first"), null, Cancel));
+        Assert.False(await store.CreateAsync(Some.Task("a", "second"), null, Cancel));
         Assert.Equal("first", (await store.FindAsync("a", Cancel))!.Entry.Title);
     }
 
     [Fact]
     public async Task A_deleted_task_is_gone_and_deleted_once()
     {
-        await store.CreateAsync(Some.Task("a"), Cancel);
+        await store.CreateAsync(Some.Task("a"), null, Cancel);
         Assert.Null(await store.DeleteAsync("a", null, Cancel));
         Assert.Null(await store.FindAsync("a", Cancel));
         Assert.Empty(await ListAsync(TaskQuery.All));
         Assert.Equal(ErrorKind.TaskNotFound, await store.DeleteAsync("a", null, Cancel));
-        Assert.True(await store.CreateAsync(Some.Task("a"), Cancel));
+        Assert.True(await store.CreateAsync(Some.Task("a"), null, Cancel));
     }
 
     [Fact]
@@ -81,7 +81,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
             DueDate = DateTimeOffset.UnixEpoch,
         });
         var after = Some.Task("a", "after");
-        await store.CreateAsync(before, Cancel);
+        await store.CreateAsync(before, null, Cancel);
         Assert.Null(await store.UpdateAsync(after, null, Cancel));
         Assert.Equal(after, await store.FindAsync("a", Cancel));
     }
@@ -90,7 +90,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task A_change_that_expects_another_version_changes_nothing()
     {
         var (first, second) = (Some.Task("a", "first"), Some.Task("a", "second"));
-        await store.CreateAsync(first, Cancel);
+        await store.CreateAsync(first, null, Cancel);
         Assert.Equal(ErrorKind.VersionMismatch, await store.UpdateAsync(second, second.Version, Cancel));
         Assert.Equal(ErrorKind.VersionMismatch, await store.DeleteAsync("a", second.Version, Cancel));
         Assert.Equal(first, await store.FindAsync("a", Cancel));
@@ -102,8 +102,8 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task Ids_differ_in_case()
     {
         // Named apart in their content, so that a mix-up shows.
-        await store.CreateAsync(Some.Task("B", "upper"), Cancel);
-        await store.CreateAsync(Some.Task("b", "lower"), Cancel);
+        await store.CreateAsync(Some.Task("B", "upper"), null, Cancel);
+        await store.CreateAsync(Some.Task("b", "lower"), null, Cancel);
         Assert.Equal("upper", (await store.FindAsync("B", Cancel))!.Entry.Title);
         Assert.Equal(["B", "b"], (await ListAsync(TaskQuery.All)).Select(task => task.Id));
     }
@@ -114,7 +114,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
         string[] ids = ["b", "a", "Z", "a-", "0", "aa", "-"];
         foreach (var id in ids)
         {
-            await store.CreateAsync(Some.Task(id), Cancel);
+            await store.CreateAsync(Some.Task(id), null, Cancel);
         }
         var ordered = ids.Order(StringComparer.Ordinal).ToList();
         Assert.Equal(ordered, (await ListAsync(TaskQuery.All)).Select(task => task.Id));
@@ -126,7 +126,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     {
         foreach (var id in new[] { "a", "c", "e" })
         {
-            await store.CreateAsync(Some.Task(id), Cancel);
+            await store.CreateAsync(Some.Task(id), null, Cancel);
         }
         Assert.Equal(["c", "e"], (await ListAsync(new TaskQuery { After = "a" })).Select(task => task.Id));
         Assert.Equal(["c", "e"], (await ListAsync(new TaskQuery { After = "b" })).Select(task => task.Id));
@@ -141,9 +141,9 @@ public abstract class TaskStoreContract : IAsyncLifetime
         var epoch = DateTimeOffset.UnixEpoch;
         var open = new StoredTask("open", new TaskEntry { Title = "t", Priority = TaskPriority.High, DueDate = epoch });
         var done = new StoredTask("done", new TaskEntry { Title = "t", Completed = true, DueDate = epoch.AddDays(1) });
-        await store.CreateAsync(open, Cancel);
-        await store.CreateAsync(done, Cancel);
-        await store.CreateAsync(Some.Task("without"), Cancel);
+        await store.CreateAsync(open, null, Cancel);
+        await store.CreateAsync(done, null, Cancel);
+        await store.CreateAsync(Some.Task("without"), null, Cancel);
         Assert.Equal([done], await ListAsync(new TaskQuery { Completed = true }));
         Assert.Equal([open], await ListAsync(new TaskQuery { Priority = TaskPriority.High }));
         Assert.Equal([open], await ListAsync(new TaskQuery { DueBefore = epoch.AddDays(1) }));
@@ -155,7 +155,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task A_list_longer_than_a_page_is_whole()
     {
         var tasks = Enumerable.Range(0, 1_000).Select(_ => Some.Task()).ToList();
-        await Task.WhenAll(tasks.Select(task => store.CreateAsync(task, Cancel).AsTask()));
+        await Task.WhenAll(tasks.Select(task => store.CreateAsync(task, null, Cancel).AsTask()));
         Assert.Equal(tasks, await ListAsync(TaskQuery.All));
         Assert.Equal(tasks.Skip(500), await ListAsync(new TaskQuery { After = tasks[499].Id }));
     }
@@ -164,7 +164,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task Of_64_writers_that_expect_one_version_one_wins_each_round()
     {
         const int writers = 64;
-        await store.CreateAsync(Some.Task("a", "0"), Cancel);
+        await store.CreateAsync(Some.Task("a", "0"), null, Cancel);
         for (var round = 0; round < TestRoot.Scale(10, 200); round++)
         {
             var seen = (await store.FindAsync("a", Cancel))!.Version;
@@ -184,8 +184,9 @@ public abstract class TaskStoreContract : IAsyncLifetime
     {
         for (var round = 0; round < TestRoot.Scale(5, 100); round++)
         {
-            var created = await Task.WhenAll(Enumerable.Range(0, 64)
-                .Select(writer => Task.Run(async () => await store.CreateAsync(Some.Task("a", $"{writer}"), Cancel))));
+            var tasks = Enumerable.Range(0, 64).Select(writer => Some.Task("a", $"{writer}"));
+            var created = await Task.WhenAll(
+                tasks.Select(task => Task.Run(async () => await store.CreateAsync(task, null, Cancel))));
             Assert.Single(created, won => won);
             var deleted = await Task.WhenAll(Enumerable.Range(0, 64)
                 .Select(_ => Task.Run(async () => await store.DeleteAsync("a", null, Cancel))));
@@ -197,13 +198,13 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task A_list_while_others_write_has_every_lasting_task_once_and_whole()
     {
         var lasting = Enumerable.Range(0, 600).Select(i => Some.Task($"t{i:d4}", "lasting")).ToList();
-        await Task.WhenAll(lasting.Select(task => store.CreateAsync(task, Cancel).AsTask()));
+        await Task.WhenAll(lasting.Select(task => store.CreateAsync(task, null, Cancel).AsTask()));
         using var enough = new CancellationTokenSource();
         var writer = Task.Run(async () =>
         {
             for (var i = 0; !enough.IsCancellationRequested; i++)
             {
-                await store.CreateAsync(Some.Task($"t{i % 600:d4}x", "passing"), Cancel);
+                await store.CreateAsync(Some.Task($"t{i % 600:d4}x", "passing"), null, Cancel);
                 await store.UpdateAsync(Some.Task($"t{i % 600:d4}", "changed"), null, Cancel);
                 await store.DeleteAsync($"t{(i + 300) % 600:d4}x", null, Cancel);
             }
@@ -226,9 +227,9 @@ public abstract class TaskStoreContract : IAsyncLifetime
     public async Task What_is_cancelled_before_it_begins_changes_nothing()
     {
         var task = Some.Task("a");
-        await store.CreateAsync(task, Cancel);
+        await store.CreateAsync(task, null, Cancel);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            async () => await store.CreateAsync(Some.Task("b"), Cancelled));
+            async () => await store.CreateAsync(Some.Task("b"), null, Cancelled));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
             async () => await store.UpdateAsync(Some.Task("a", "x"), null, Cancelled));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(

@@ -10,6 +10,7 @@ namespace TaskService.Tests.Support;
 internal sealed class RunningService : IAsyncDisposable
 {
     private readonly TodoListHost host;
+    private TemporaryDirectory? directory;
 
     private RunningService(TodoListHost host)
     {
@@ -42,6 +43,19 @@ internal sealed class RunningService : IAsyncDisposable
         return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None));
     }
 
+    /// <summary>On an engine by its name; files go to a directory that is removed with the service.</summary>
+    public static async Task<RunningService> StartOnAsync(string engine)
+    {
+        if (engine == "memory")
+        {
+            return await StartAsync();
+        }
+        var directory = new TemporaryDirectory();
+        var service = await StartAsync($"{engine}: '{directory.Path}'");
+        service.directory = directory;
+        return service;
+    }
+
     public static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");
 
     public static ByteArrayContent Bytes(byte[] bytes)
@@ -60,11 +74,19 @@ internal sealed class RunningService : IAsyncDisposable
         return response.Headers.Location!.OriginalString;
     }
 
-    public Task<HttpResponseMessage> SendAsync(string method, string path, HttpContent? content = null) =>
-        Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative))
+    public Task<HttpResponseMessage> SendAsync(
+        string method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
+    {
+        var request = new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative))
         {
             Content = content,
-        });
+        };
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+        return Client.SendAsync(request);
+    }
 
     /// <summary>Sends bytes as they are and reads until the server closes the connection.</summary>
     public async Task<string> SendRawAsync(string request)
@@ -83,5 +105,6 @@ internal sealed class RunningService : IAsyncDisposable
     {
         Client.Dispose();
         await host.DisposeAsync();
+        directory?.Dispose();
     }
 }

@@ -1,32 +1,33 @@
-using TaskService.Domain;
-
 namespace TaskService.Api;
 
 /// <summary>
-/// What an endpoint answers. How it travels (negotiation, headers that all share, problem bodies) is decided in one
-/// place.
+/// What an endpoint answers. How it travels (negotiation, conditions, headers that all share, problem bodies) is
+/// decided
+/// in one place.
 /// </summary>
 internal readonly record struct Answer
 {
-    public const string Json = "application/json; charset=utf-8";
-
     public required int Status { get; init; }
 
-    /// <summary>The whole body; empty when there is none, or when it is streamed.</summary>
-    public ReadOnlyMemory<byte> Body { get; init; }
+    /// <summary>A whole JSON body; null when there is none.</summary>
+    public ReadOnlyMemory<byte>? Body { get; init; }
 
-    public string? ContentType { get; init; }
+    /// <summary>A body that is streamed, since it is too large to be sent whole.</summary>
+    public TaskListBody? Tasks { get; init; }
 
-    /// <summary>Tasks to stream as the body.</summary>
-    public IAsyncEnumerable<StoredTask>? Tasks { get; init; }
-
-    /// <summary>The version of the task in the body, or of the one just made.</summary>
-    public TaskVersion? Version { get; init; }
+    /// <summary>The version of what the body says, or of the task that was just made.</summary>
+    public UInt128? Tag { get; init; }
 
     public string? Location { get; init; }
 
+    /// <summary>Where the next page is.</summary>
+    public string? Link { get; init; }
+
     /// <summary>The methods that the resource has.</summary>
     public string? Allow { get; init; }
+
+    /// <summary>What can be sent in a patch, when something else was.</summary>
+    public string? AcceptPatch { get; init; }
 
     /// <summary>What went wrong; the body is made of it.</summary>
     public Problem? Problem { get; init; }

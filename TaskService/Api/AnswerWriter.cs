@@ -1,66 +1,123 @@
-using System.Buffers;
-using System.Text.Json;
 using TaskService.Telemetry;
 
 namespace TaskService.Api;
 
 /// <summary>
-/// Sends answers: the one place for the headers that all of them share, for problem bodies and for streaming.
+/// Sends answers: the one place for conditions on reads, negotiation, codings, the headers that all share and problem
+/// bodies.
 /// </summary>
 /// <param name="debug">Whether error bodies carry <c>trace</c>.</param>
 internal sealed class AnswerWriter(bool debug)
 {
-    /// <summary>A list up to this size is sent whole, with its length; a longer one in pieces of this size.</summary>
-    private const int WholeBytesMax = 64 * 1024;
+    private const string Json = "application/json; charset=utf-8";
+
+    /// <summary>What becomes of a read when the client's conditions and wishes are heard.</summary>
+    /// <returns>The answer to send, and the coding of its body.</returns>
+    public static (Answer Answer, ContentCoding Coding) Negotiate(HttpRequest request, Answer answer)
+    {
+        var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+        if (!isRead || answer.Status != StatusCodes.Status200OK || answer.IsSent)
+        {
+            return (answer, ContentCoding.Identity);
+        }
+        var coding = Negotiation.Choose(request.Headers.AcceptEncoding, answer.Body?.Length);
+        if (coding is null || !Negotiation.AcceptsJson(request.Headers.Accept))
+        {
+            return (Problem.NotAcceptable, ContentCoding.Identity);
+        }
+        var conditions = new Preconditions(request.Headers);
+        if (!conditions.MatchAllows(answer.Tag))
+        {
+            return (Problem.From(Domain.ErrorKind.VersionMismatch), ContentCoding.Identity);
+        }
+        return conditions.NoneMatchNames(answer.Tag)
+            ? (answer with { Status = StatusCodes.Status304NotModified, Body = null, Tasks = null }, coding.Value)
+            : (answer, coding.Value);
+    }
 
     /// <returns>How many bytes of the body were handed to the server.</returns>
     public async ValueTask<long> WriteAsync(
-        HttpContext http, Answer answer, Operation operation, RequestTarget target, Exception? exception)
+        HttpContext http,
+        Answer answer,
+        ContentCoding coding,
+        Operation operation,
+        RequestTarget target,
+        Exception? exception)
     {
-        var response = http.Response;
         if (answer.IsSent)
         {
-            return response.ContentLength ?? 0;
+            return http.Response.ContentLength ?? 0;
         }
-        response.StatusCode = answer.Status;
-        var headers = response.Headers;
-        headers.CacheControl = "no-cache";
+        http.Response.StatusCode = answer.Status;
+        SetHeaders(http, answer, coding);
         if (answer.Problem is { } problem)
         {
             var trace = debug ? exception?.ToString() : null;
-            answer = answer with
-            {
-                ContentType = Problem.ContentType,
-                Body = problem.ToJson(http.Request.Method, target.Path, operation.Id, trace),
-            };
+            http.Response.ContentType = Problem.ContentType;
+            var body = problem.ToJson(http.Request.Method, target.Path, operation.Id, trace);
+            return await WriteBodyAsync(http, answer.Status, body, ContentCoding.Identity);
+        }
+        return answer.Tasks is { } tasks
+            ? await WriteTasksAsync(http, tasks, coding)
+            : await WriteBodyAsync(http, answer.Status, answer.Body, coding);
+    }
+
+    private static void SetHeaders(HttpContext http, Answer answer, ContentCoding coding)
+    {
+        var headers = http.Response.Headers;
+        headers.CacheControl = "no-cache";
+        if (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))
+        {
+            headers.Vary = "Accept-Encoding";
         }
         if (answer.Location is not null)
         {
             headers.Location = answer.Location;
         }
+        if (answer.Link is not null)
+        {
+            headers.Link = answer.Link;
+        }
         if (answer.Allow is not null)
         {
             headers.Allow = answer.Allow;
         }
-        if (answer.Version is { } version)
+        if (answer.AcceptPatch is not null)
         {
-            headers.ETag = $"\"{version}\"";
+            headers["Accept-Patch"] = answer.AcceptPatch;
         }
-        if (answer.ContentType is not null)
+        if (answer.Tag is { } tag)
         {
-            headers.ContentType = answer.ContentType;
+            headers.ETag = Preconditions.Format(tag, coding);
         }
-        return answer.Tasks is null
-            ? await WriteBodyAsync(http, answer.Status, answer.Body)
-            : await WriteTasksAsync(http, answer);
+        if (answer.Body is not null || answer.Tasks is not null)
+        {
+            headers.ContentType = Json;
+            if (coding != ContentCoding.Identity)
+            {
+                headers.ContentEncoding = Negotiation.Name(coding);
+            }
+        }
     }
 
-    private static async ValueTask<long> WriteBodyAsync(HttpContext http, int status, ReadOnlyMemory<byte> body)
+    private static async ValueTask<long> WriteBodyAsync(
+        HttpContext http, int status, ReadOnlyMemory<byte>? plain, ContentCoding coding)
     {
-        if (status != StatusCodes.Status204NoContent)
+        if (status is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
         {
-            http.Response.ContentLength = body.Length;
+            return 0;
         }
+        var body = plain ?? ReadOnlyMemory<byte>.Empty;
+        if (coding != ContentCoding.Identity)
+        {
+            using var coded = new MemoryStream();
+            await using (var encoder = Negotiation.Encoder(coding, coded))
+            {
+                await encoder.WriteAsync(body, http.RequestAborted);
+            }
+            body = coded.ToArray();
+        }
+        http.Response.ContentLength = body.Length;
         if (body.IsEmpty || HttpMethods.IsHead(http.Request.Method))
         {
             return 0;
@@ -69,35 +126,32 @@ internal sealed class AnswerWriter(bool debug)
         return body.Length;
     }
 
-    private static async ValueTask<long> WriteTasksAsync(HttpContext http, Answer answer)
+    private static async ValueTask<long> WriteTasksAsync(HttpContext http, TaskListBody tasks, ContentCoding coding)
     {
-        var buffer = new ArrayBufferWriter<byte>(4096);
-        using var writer = new Utf8JsonWriter(buffer, TaskJson.WriterOptions);
+        if (HttpMethods.IsHead(http.Request.Method))
+        {
+            return 0;
+        }
         long sent = 0;
-        writer.WriteStartObject();
-        await foreach (var task in answer.Tasks!)
+        using var coded = new MemoryStream();
+        var encoder = coding == ContentCoding.Identity ? coded : Negotiation.Encoder(coding, coded);
+        while (true)
         {
-            writer.WritePropertyName(task.Id);
-            TaskJson.FromDomain(task.Entry).Write(writer);
-            if (buffer.WrittenCount + writer.BytesPending >= WholeBytesMax)
+            await encoder.WriteAsync(tasks.Piece, http.RequestAborted);
+            if (tasks.IsComplete)
             {
-                await writer.FlushAsync(http.RequestAborted);
-                if (HttpMethods.IsHead(http.Request.Method))
-                {
-                    return 0;
-                }
-                sent += buffer.WrittenCount;
-                await http.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, http.RequestAborted);
-                buffer.ResetWrittenCount();
+                // What the encoder still holds comes out when it is closed; the stream behind it stays open to be read.
+                await encoder.DisposeAsync();
             }
+            var piece = coded.ToArray();
+            await http.Response.BodyWriter.WriteAsync(piece, http.RequestAborted);
+            sent += piece.Length;
+            if (tasks.IsComplete)
+            {
+                return sent;
+            }
+            coded.SetLength(0);
+            await tasks.NextAsync();
         }
-        writer.WriteEndObject();
-        await writer.FlushAsync(http.RequestAborted);
-        if (sent == 0)
-        {
-            return await WriteBodyAsync(http, answer.Status, buffer.WrittenMemory);
-        }
-        await http.Response.BodyWriter.WriteAsync(buffer.WrittenMemory, http.RequestAborted);
-        return sent + buffer.WrittenCount;
     }
 }

@@ -22,6 +22,14 @@ internal sealed record Problem(
     public static readonly Problem ContentTooLarge = new(
         StatusCodes.Status413PayloadTooLarge, "Content Too Large", $"The body may have {RequestBody.BytesMax} bytes.");
 
+    public static readonly Problem NotAcceptable = new(
+        StatusCodes.Status406NotAcceptable, "Not Acceptable", "There is application/json, plain, gzip or br.");
+
+    public static readonly Problem InvalidIdempotencyKey = new(
+        StatusCodes.Status400BadRequest,
+        "Invalid Idempotency-Key",
+        $"The key must have 1 to {TodoListService.KeyCharactersMax} visible ASCII characters, in quotes or not.");
+
     /// <summary>The one public text for the unexpected.</summary>
     public static readonly Problem Unexpected =
         new(StatusCodes.Status500InternalServerError, "Internal Server Error");
@@ -32,11 +40,24 @@ internal sealed record Problem(
     public static Problem InvalidTask(IReadOnlyList<Violation> violations) =>
         new(StatusCodes.Status400BadRequest, "JSON Schema validation failed", Violations: violations);
 
+    public static Problem InvalidQuery(string detail) => new(StatusCodes.Status400BadRequest, "Invalid query", detail);
+
+    public static Problem UnsupportedMediaType(string detail) =>
+        new(StatusCodes.Status415UnsupportedMediaType, "Unsupported Media Type", detail);
+
     /// <summary>The one table from what can go wrong in the domain to HTTP.</summary>
     public static Problem From(ErrorKind kind, string id = "") => kind switch
     {
         ErrorKind.TaskNotFound => new(StatusCodes.Status404NotFound, $"Task '{id}' does not exist"),
         ErrorKind.VersionMismatch => new(StatusCodes.Status412PreconditionFailed, "Precondition Failed"),
+        ErrorKind.KeyInUse => new(
+            StatusCodes.Status409Conflict,
+            "Idempotency-Key in use",
+            "The first request with this key is not finished."),
+        ErrorKind.KeyReused => new(
+            StatusCodes.Status422UnprocessableEntity,
+            "Idempotency-Key reused",
+            "This key was used with another body."),
         ErrorKind.StorageUnavailable => new(StatusCodes.Status503ServiceUnavailable, "Storage is not available"),
         ErrorKind.StorageFull => new(StatusCodes.Status507InsufficientStorage, "Storage is full"),
         _ => Unexpected,

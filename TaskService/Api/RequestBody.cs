@@ -1,25 +1,83 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Compression;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Net.Http.Headers;
 
 namespace TaskService.Api;
 
 /// <summary>
-/// Reads request bodies under a limit of our own: the server's closes the connection on who is still sending.
+/// Reads request bodies: JSON, as it is or gzipped, under a limit of our own, since the server's closes the
+/// connection on
+/// who is still sending.
 /// </summary>
 internal static class RequestBody
 {
+    /// <summary>As sent, and after decoding.</summary>
     public const int BytesMax = 1024 * 1024;
 
-    /// <returns>The whole body, or null when it is too large.</returns>
+    public const string MergePatch = "application/merge-patch+json";
+
+    private const string Json = "application/json";
+    private const string Form = "application/x-www-form-urlencoded";
+    private const int GzipTrailerBytes = 8;
+
+    private static readonly uint[] CrcTable = [.. Enumerable.Range(0, 256).Select(value => CrcOf((uint)value))];
+
+    /// <summary>Reads the whole body.</summary>
+    /// <param name="request">Its head is checked first.</param>
+    /// <param name="isPatch">Whether a merge patch may be sent, too.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <returns>The body after decoding, or why it is refused.</returns>
     /// <exception cref="BadHttpRequestException">Its framing is broken.</exception>
-    public static async ValueTask<byte[]?> ReadAsync(HttpRequest request, CancellationToken cancel)
+    public static async ValueTask<(byte[]? Body, Problem? Problem)> ReadAsync(
+        HttpRequest request, bool isPatch, CancellationToken cancel)
     {
-        if (request.ContentLength > BytesMax)
+        if (!IsJson(request.Headers, isPatch))
         {
-            return null;
+            var allowed = isPatch ? $"{MergePatch} or {Json}" : Json;
+            return (null, Problem.UnsupportedMediaType($"The Content-Type must be {allowed}, in UTF-8."));
         }
-        var reader = request.BodyReader;
+        var coding = request.Headers.ContentEncoding.ToString();
+        var isGzip = coding.ToUpperInvariant() is "GZIP" or "X-GZIP";
+        if (!isGzip && coding.Length > 0 && !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            return (null, Problem.UnsupportedMediaType("The Content-Encoding must be gzip, or none."));
+        }
+        if (request.ContentLength > BytesMax || await ReadRawAsync(request.BodyReader, cancel) is not { } raw)
+        {
+            return (null, Problem.ContentTooLarge);
+        }
+        return isGzip ? Decode(raw) : (raw, null);
+    }
+
+    /// <summary>
+    /// Whether the head says JSON, or nothing. What curl says when it is not told is read as JSON as well, but never
+    /// from
+    /// a page in a browser, which may send a form anywhere without asking.
+    /// </summary>
+    private static bool IsJson(IHeaderDictionary headers, bool isPatch)
+    {
+        var given = headers.ContentType.ToString();
+        if (given.Length == 0)
+        {
+            return true;
+        }
+        if (!MediaTypeHeaderValue.TryParse(given, out var type) || (type.Charset.HasValue
+            && !HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+        {
+            return false;
+        }
+        return type.MediaType.Equals(Json, StringComparison.OrdinalIgnoreCase)
+            || (isPatch && type.MediaType.Equals(MergePatch, StringComparison.OrdinalIgnoreCase))
+            || (type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase)
+                && !headers.ContainsKey(HeaderNames.Origin) && !headers.ContainsKey("Sec-Fetch-Site"));
+    }
+
+    /// <returns>Null when it is too large.</returns>
+    private static async ValueTask<byte[]?> ReadRawAsync(PipeReader reader, CancellationToken cancel)
+    {
         while (true)
         {
             ReadResult read;
@@ -29,8 +87,8 @@ internal static class RequestBody
             }
             catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
             {
-                // How an oversized chunk length surfaces; what the server itself recognises comes as
-                // BadHttpRequestException.
+                // How an oversized chunk length surfaces; what the server itself recognises is of the right type
+                // already.
                 throw error as BadHttpRequestException
                     ?? new BadHttpRequestException("The body is not framed correctly", error);
             }
@@ -47,5 +105,58 @@ internal static class RequestBody
             }
             reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
+    }
+
+    /// <summary>
+    /// Decodes until the limit, and no further: what would become gigabytes is refused at the first mebibyte.
+    /// </summary>
+    private static (byte[]? Body, Problem? Problem) Decode(byte[] coded)
+    {
+        using var decoded = new MemoryStream();
+        try
+        {
+            using var gzip = new GZipStream(new MemoryStream(coded), CompressionMode.Decompress);
+            var piece = new byte[16 * 1024];
+            for (var length = gzip.Read(piece); length > 0; length = gzip.Read(piece))
+            {
+                if (decoded.Length + length > BytesMax)
+                {
+                    return (null, Problem.ContentTooLarge);
+                }
+                decoded.Write(piece.AsSpan(0, length));
+            }
+        }
+        catch (InvalidDataException)
+        {
+            return (null, Problem.InvalidJson("the body is not valid gzip"));
+        }
+        // The framework does not miss a trailer that was cut off, nor mind what comes behind it.
+        var body = decoded.ToArray();
+        var whole = coded.Length > GzipTrailerBytes
+            && BinaryPrimitives.ReadUInt32LittleEndian(coded.AsSpan(coded.Length - 4)) == body.Length
+            && BinaryPrimitives.ReadUInt32LittleEndian(coded.AsSpan(coded.Length - GzipTrailerBytes)) == Crc32(body);
+        return whole
+            ? (body, null)
+            : (null, Problem.InvalidJson("the gzip body is cut off, or has more than one member"));
+    }
+
+    /// <summary>The checksum of RFC 1952 section 8.</summary>
+    private static uint Crc32(ReadOnlySpan<byte> bytes)
+    {
+        var crc = uint.MaxValue;
+        foreach (var value in bytes)
+        {
+            crc = (crc >> 8) ^ CrcTable[(byte)(crc ^ value)];
+        }
+        return ~crc;
+    }
+
+    private static uint CrcOf(uint value)
+    {
+        for (var bit = 0; bit < 8; bit++)
+        {
+            value = (value >> 1) ^ (0xedb88320 & (0 - (value & 1)));
+        }
+        return value;
     }
 }

@@ -33,7 +33,8 @@ internal sealed class RequestPipeline(
         {
             headers.Connection = "close";
         }
-        var (answer, template, exception) = await AnswerAsync(http, target);
+        var (endpointAnswer, template, exception) = await AnswerAsync(http, target);
+        var (answer, coding) = AnswerWriter.Negotiate(http.Request, endpointAnswer);
         var (status, bytes) = (answer.Status, 0L);
         // What is on its way already can only be broken off: the client must see that it is not whole.
         if (exception is not null && http.Response.HasStarted)
@@ -44,7 +45,7 @@ internal sealed class RequestPipeline(
         {
             try
             {
-                bytes = await writer.WriteAsync(http, answer, operation, target, exception);
+                bytes = await writer.WriteAsync(http, answer, coding, operation, target, exception);
             }
             catch (Exception error)
             {
@@ -69,7 +70,7 @@ internal sealed class RequestPipeline(
         }
         try
         {
-            return (await endpoint(http, id), route.Template, null);
+            return (await endpoint(http, target, id), route.Template, null);
         }
         catch (Exception error)
         {

@@ -5,8 +5,9 @@ namespace TaskService.Api;
 
 /// <summary>Answers a request for one method of a resource.</summary>
 /// <param name="http">The request. Only the body and headers are read here.</param>
+/// <param name="target">Its path and query.</param>
 /// <param name="id">What stands for <c>{id}</c> in the path; empty where the template has none.</param>
-internal delegate ValueTask<Answer> Endpoint(HttpContext http, string id);
+internal delegate ValueTask<Answer> Endpoint(HttpContext http, RequestTarget target, string id);
 
 /// <summary>
 /// The resources and their methods. The framework's routing ignores case, decodes and folds dots, where an id on a
@@ -40,7 +41,7 @@ internal sealed class Routes
     /// <summary>Adds an endpoint that knows nothing of this layer and sends its answer itself.</summary>
     /// <inheritdoc cref="Add(string, string, Endpoint)"/>
     public void Add(string method, string template, RequestDelegate endpoint) =>
-        Add(method, template, async (http, _) =>
+        Add(method, template, async (http, _, _) =>
         {
             await endpoint(http);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
@@ -93,6 +94,6 @@ internal sealed class Route(string template)
         : method == HttpMethods.Options ? AnswerOptions
         : null;
 
-    private ValueTask<Answer> AnswerOptions(HttpContext http, string id) =>
+    private ValueTask<Answer> AnswerOptions(HttpContext http, RequestTarget target, string id) =>
         ValueTask.FromResult(Answer.NoContent with { Allow = Allow });
 }

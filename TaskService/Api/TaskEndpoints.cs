@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using System.Text.Json;
 using TaskService.Domain;
 
@@ -7,39 +9,65 @@ namespace TaskService.Api;
 /// <summary>The todo list over HTTP.</summary>
 internal sealed class TaskEndpoints(TodoListService tasks)
 {
+    private const string KeyHeader = "Idempotency-Key";
+
     public void AddTo(Routes routes)
     {
         routes.Add(HttpMethods.Get, "/tasks", ListAsync);
         routes.Add(HttpMethods.Post, "/tasks", CreateAsync);
         routes.Add(HttpMethods.Get, "/tasks/{id}", FindAsync);
         routes.Add(HttpMethods.Put, "/tasks/{id}", ReplaceAsync);
+        routes.Add(HttpMethods.Patch, "/tasks/{id}", PatchAsync);
         routes.Add(HttpMethods.Delete, "/tasks/{id}", DeleteAsync);
     }
 
-    private ValueTask<Answer> ListAsync(HttpContext http, string id) => ValueTask.FromResult(new Answer
+    private async ValueTask<Answer> ListAsync(HttpContext http, RequestTarget target, string id)
     {
-        Status = StatusCodes.Status200OK,
-        ContentType = Answer.Json,
-        Tasks = tasks.ListAsync(TaskQuery.All, http.RequestAborted),
-    });
-
-    private async ValueTask<Answer> CreateAsync(HttpContext http, string id)
-    {
-        var (entry, problem) = await ReadTaskAsync(http);
+        var query = TaskListQuery.Parse(target.Query, out var problem);
         if (problem is not null)
         {
             return problem;
         }
-        var created = await tasks.CreateAsync(entry!, http.RequestAborted);
+        var body = await TaskListBody.BeginAsync(tasks, query, http.RequestAborted);
+        http.Response.RegisterForDisposeAsync(body);
         return new Answer
         {
-            Status = StatusCodes.Status201Created,
-            Location = $"/tasks/{created.Id}",
-            Version = created.Version,
+            Status = StatusCodes.Status200OK,
+            Body = body.IsComplete ? body.Piece : (ReadOnlyMemory<byte>?)null,
+            Tasks = body.IsComplete ? null : body,
+            Tag = body.Tag,
+            Link = body.LastIdOfPage is { } last ? query.NextLink(last) : null,
         };
     }
 
-    private async ValueTask<Answer> FindAsync(HttpContext http, string id)
+    private async ValueTask<Answer> CreateAsync(HttpContext http, RequestTarget target, string id)
+    {
+        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: false, http.RequestAborted);
+        if (problem is not null || !TryReadTask(body!, out var entry, out problem))
+        {
+            return problem!;
+        }
+        IdempotencyKey? key = null;
+        if (http.Request.Headers.TryGetValue(KeyHeader, out var given))
+        {
+            if (KeyIn(given.ToString()) is not { } text)
+            {
+                return Problem.InvalidIdempotencyKey;
+            }
+            key = new IdempotencyKey(text, BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(body!)));
+        }
+        var created = await tasks.CreateAsync(entry!, key, http.RequestAborted);
+        return created.Refusal is { } refusal
+            ? Problem.From(refusal)
+            : new Answer
+            {
+                Status = StatusCodes.Status201Created,
+                Location = $"/tasks/{created.TaskId}",
+                Tag = created.Version.Hash,
+            };
+    }
+
+    private async ValueTask<Answer> FindAsync(HttpContext http, RequestTarget target, string id)
     {
         if (await tasks.FindAsync(id, http.RequestAborted) is not { } found)
         {
@@ -52,45 +80,77 @@ internal sealed class TaskEndpoints(TodoListService tasks)
         return new Answer
         {
             Status = StatusCodes.Status200OK,
-            ContentType = Answer.Json,
             Body = body.WrittenMemory,
-            Version = found.Version,
+            Tag = found.Version.Hash,
         };
     }
 
-    private async ValueTask<Answer> ReplaceAsync(HttpContext http, string id)
+    private async ValueTask<Answer> ReplaceAsync(HttpContext http, RequestTarget target, string id)
     {
         // The body comes first: what no task could be is refused before anyone looks for one.
-        var (entry, problem) = await ReadTaskAsync(http);
+        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: false, http.RequestAborted);
+        if (problem is not null || !TryReadTask(body!, out var entry, out problem))
+        {
+            return problem!;
+        }
+        return Changed(await tasks.ReplaceAsync(id, entry!, Allows(http.Request), http.RequestAborted), id);
+    }
+
+    private async ValueTask<Answer> PatchAsync(HttpContext http, RequestTarget target, string id)
+    {
+        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: true, http.RequestAborted);
+        TaskPatch? patch = null;
+        problem ??= Read(violations => patch = TaskJson.ReadPatch(body, violations));
         if (problem is not null)
         {
-            return problem;
+            var isType = problem.Status == StatusCodes.Status415UnsupportedMediaType;
+            return (Answer)problem with { AcceptPatch = isType ? RequestBody.MergePatch : null };
         }
-        var refusal = await tasks.ReplaceAsync(id, entry!, expected: null, http.RequestAborted);
-        return refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;
+        return Changed(await tasks.ChangeAsync(id, patch!.Apply, Allows(http.Request), http.RequestAborted), id);
     }
 
-    private async ValueTask<Answer> DeleteAsync(HttpContext http, string id)
+    private async ValueTask<Answer> DeleteAsync(HttpContext http, RequestTarget target, string id) =>
+        Changed(await tasks.DeleteAsync(id, Allows(http.Request), http.RequestAborted), id);
+
+    private static Answer Changed(ErrorKind? refusal, string id) =>
+        refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;
+
+    /// <summary>Whether the request allows a version to be changed; null when it does not care.</summary>
+    private static Predicate<TaskVersion>? Allows(HttpRequest request)
     {
-        var refusal = await tasks.DeleteAsync(id, expected: null, http.RequestAborted);
-        return refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;
+        var conditions = new Preconditions(request.Headers);
+        return conditions.Any
+            ? version => conditions.MatchAllows(version.Hash) && !conditions.NoneMatchNames(version.Hash)
+            : null;
     }
 
-    private static async ValueTask<(TaskEntry? Entry, Problem? Problem)> ReadTaskAsync(HttpContext http)
+    private static bool TryReadTask(byte[] body, out TaskEntry? entry, out Problem? problem)
     {
-        if (await RequestBody.ReadAsync(http.Request, http.RequestAborted) is not { } body)
-        {
-            return (null, Problem.ContentTooLarge);
-        }
+        TaskJson? task = null;
+        problem = Read(violations => task = TaskJson.Read(body, violations));
+        entry = problem is null ? task!.ToDomain() : null;
+        return problem is null;
+    }
+
+    private static Problem? Read(Action<List<Violation>> read)
+    {
         var violations = new List<Violation>();
         try
         {
-            var task = TaskJson.Read(body, violations);
-            return violations.Count == 0 ? (task.ToDomain(), null) : (null, Problem.InvalidTask(violations));
+            read(violations);
+            return violations.Count == 0 ? null : Problem.InvalidTask(violations);
         }
         catch (JsonException error)
         {
-            return (null, Problem.InvalidJson(error.Message));
+            return Problem.InvalidJson(error.Message);
         }
+    }
+
+    /// <summary>The key in a header, without the quotes that it may have; null when it is none.</summary>
+    private static string? KeyIn(string header)
+    {
+        var key = header is ['"', .., '"'] ? header[1..^1] : header;
+        var isKey = key.Length is >= 1 and <= TodoListService.KeyCharactersMax && key.All(c => c is > ' ' and < '\x7f');
+        return isKey ? key : null;
     }
 }

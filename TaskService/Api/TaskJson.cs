@@ -22,6 +22,9 @@ internal sealed record TaskJson
     public static JsonWriterOptions WriterOptions { get; } =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
+    /// <summary>What a priority must be, in words that follow its name.</summary>
+    public static string PriorityMessage { get; } = $"must be one of {string.Join(", ", Priorities)}";
+
     public string? Title { get; init; }
 
     public string? Description { get; init; }
@@ -37,50 +40,41 @@ internal sealed record TaskJson
     {
         Title = task.Title,
         Description = task.Description,
-        Priority = Priorities[(int)task.Priority],
+        Priority = NameOf(task.Priority),
         Completed = task.Completed,
         DueDate = task.DueDate is { } due ? UnixSeconds.FromTime(due) : null,
     };
 
     /// <summary>The task, with defaults for what is not there.</summary>
-    /// <remarks>Only for what <see cref="Read"/> gave: it has checked every rule.</remarks>
+    /// <remarks>Only for what <see cref="Read(ReadOnlySpan{byte}, List{Violation})"/> gave: it has checked every
+    /// rule.</remarks>
     public TaskEntry ToDomain() => new()
     {
         Title = Title!,
         Description = Description,
-        Priority = Priority is null ? TaskPriority.None : (TaskPriority)Array.IndexOf(Priorities, Priority),
+        Priority = Priority is null ? TaskPriority.None : ParsePriority(Priority)!.Value,
         Completed = Completed ?? false,
         DueDate = DueDate is { } due ? UnixSeconds.ToTime(due) : null,
     };
+
+    /// <returns>Null when there is no such priority.</returns>
+    public static TaskPriority? ParsePriority(string text) =>
+        Array.IndexOf(Priorities, text) is >= 0 and var index ? (TaskPriority)index : null;
+
+    public static string NameOf(TaskPriority priority) => Priorities[(int)priority];
 
     /// <summary>Reads a document in one pass.</summary>
     /// <param name="document">UTF-8, RFC 8259.</param>
     /// <param name="violations">Gets everything that the schema forbids; the result is to be used only if there is
     /// nothing.</param>
     /// <exception cref="JsonException">It is not JSON, or JSON that systems read differently.</exception>
-    public static TaskJson Read(ReadOnlySpan<byte> document, List<Violation> violations)
-    {
-        var reader = new Utf8JsonReader(document, StrictJson.ReaderOptions);
-        var task = new TaskJson();
-        StrictJson.CheckText(document);
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.StartObject)
-        {
-            task = ReadMembers(ref reader, violations);
-        }
-        else
-        {
-            violations.Add(new Violation("", "must be an object"));
-            reader.Skip();
-        }
-        reader.Read();
-        if (violations.Count > 0)
-        {
-            // What is refused was not looked at closely: it may not even be JSON.
-            StrictJson.Check(document);
-        }
-        return task;
-    }
+    public static TaskJson Read(ReadOnlySpan<byte> document, List<Violation> violations) =>
+        Read(document, isPatch: false, violations).Given;
+
+    /// <summary>Reads a merge patch: nothing is required, and null removes.</summary>
+    /// <inheritdoc cref="Read(ReadOnlySpan{byte}, List{Violation})"/>
+    public static TaskPatch ReadPatch(ReadOnlySpan<byte> document, List<Violation> violations) =>
+        Read(document, isPatch: true, violations);
 
     public void Write(Utf8JsonWriter writer)
     {
@@ -99,58 +93,77 @@ internal sealed record TaskJson
         writer.WriteEndObject();
     }
 
-    private static TaskJson ReadMembers(ref Utf8JsonReader reader, List<Violation> violations)
+    private static TaskPatch Read(ReadOnlySpan<byte> document, bool isPatch, List<Violation> violations)
+    {
+        var reader = new Utf8JsonReader(document, StrictJson.ReaderOptions);
+        var read = new TaskPatch(new TaskJson(), TaskMembers.None);
+        StrictJson.CheckText(document);
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.StartObject)
+        {
+            read = ReadMembers(ref reader, isPatch, violations);
+        }
+        else
+        {
+            violations.Add(new Violation("", "must be an object"));
+            reader.Skip();
+        }
+        reader.Read();
+        if (violations.Count > 0 || isPatch)
+        {
+            // What is refused or skipped was not looked at closely: it may not even be JSON.
+            StrictJson.Check(document);
+        }
+        return read;
+    }
+
+    private static TaskPatch ReadMembers(ref Utf8JsonReader reader, bool isPatch, List<Violation> violations)
     {
         string? title = null, description = null, priority = null;
         bool? completed = null;
         double? dueDate = null;
-        var titleGiven = false;
-        var seen = 0;
+        var (given, removed) = (TaskMembers.None, TaskMembers.None);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueIsEscaped)
+            var (member, pointer) = MemberAt(ref reader);
+            if ((given & member) != 0)
             {
-                // The comparisons below would not take half of a surrogate pair for an answer.
-                StrictJson.Text(ref reader);
+                throw new JsonException($"member \"{pointer[1..]}\" is repeated");
             }
-            if (reader.ValueTextEquals(TitleName.EncodedUtf8Bytes))
+            given |= member;
+            reader.Read();
+            if (isPatch && reader.TokenType == JsonTokenType.Null)
             {
-                Once(ref seen, 1, "title");
-                titleGiven = true;
-                title = ReadText(ref reader, "/title", TaskEntry.TitleProblem, violations);
+                removed |= member;
+                continue;
             }
-            else if (reader.ValueTextEquals(DescriptionName.EncodedUtf8Bytes))
+            switch (member)
             {
-                Once(ref seen, 2, "description");
-                description = ReadText(ref reader, "/description", TaskEntry.DescriptionProblem, violations);
-            }
-            else if (reader.ValueTextEquals(PriorityName.EncodedUtf8Bytes))
-            {
-                Once(ref seen, 4, "priority");
-                priority = ReadText(ref reader, "/priority", PriorityProblem, violations);
-            }
-            else if (reader.ValueTextEquals(CompletedName.EncodedUtf8Bytes))
-            {
-                Once(ref seen, 8, "completed");
-                completed = ReadFlag(ref reader, violations);
-            }
-            else if (reader.ValueTextEquals(DueDateName.EncodedUtf8Bytes))
-            {
-                Once(ref seen, 16, "due_date");
-                dueDate = ReadDueDate(ref reader, violations);
-            }
-            else
-            {
-                Violate(violations, Violation.PointerTo(StrictJson.Text(ref reader)), "is not a known member");
-                reader.Read();
-                reader.Skip();
+                case TaskMembers.Title:
+                    title = ReadText(ref reader, pointer, TaskEntry.TitleProblem, violations);
+                    break;
+                case TaskMembers.Description:
+                    description = ReadText(ref reader, pointer, TaskEntry.DescriptionProblem, violations);
+                    break;
+                case TaskMembers.Priority:
+                    priority = ReadText(ref reader, pointer, PriorityProblem, violations);
+                    break;
+                case TaskMembers.Completed:
+                    completed = ReadFlag(ref reader, pointer, violations);
+                    break;
+                case TaskMembers.DueDate:
+                    dueDate = ReadDueDate(ref reader, pointer, violations);
+                    break;
+                default:
+                    Refuse(ref reader, pointer, "is not a known member", violations);
+                    break;
             }
         }
-        if (!titleGiven)
+        if (((isPatch ? ~removed : given) & TaskMembers.Title) == 0)
         {
             Violate(violations, "/title", "is required");
         }
-        return new TaskJson
+        var task = new TaskJson
         {
             Title = title,
             Description = description,
@@ -158,24 +171,31 @@ internal sealed record TaskJson
             Completed = completed,
             DueDate = dueDate,
         };
+        return new TaskPatch(task, given);
     }
 
-    private static void Once(ref int seen, int bit, string name)
+    private static (TaskMembers Member, string Pointer) MemberAt(ref Utf8JsonReader reader)
     {
-        if ((seen & bit) != 0)
+        if (reader.ValueIsEscaped)
         {
-            throw new JsonException($"member \"{name}\" is repeated");
+            // The comparisons below would not take half of a surrogate pair for an answer.
+            StrictJson.Text(ref reader);
         }
-        seen |= bit;
+        return reader.ValueTextEquals("title"u8) ? (TaskMembers.Title, "/title")
+            : reader.ValueTextEquals("description"u8) ? (TaskMembers.Description, "/description")
+            : reader.ValueTextEquals("priority"u8) ? (TaskMembers.Priority, "/priority")
+            : reader.ValueTextEquals("completed"u8) ? (TaskMembers.Completed, "/completed")
+            : reader.ValueTextEquals("due_date"u8) ? (TaskMembers.DueDate, "/due_date")
+            : (TaskMembers.None, Violation.PointerTo(StrictJson.Text(ref reader)));
     }
 
     private static string? ReadText(
         ref Utf8JsonReader reader, string pointer, Func<string, string?> problemOf, List<Violation> violations)
     {
-        reader.Read();
         if (reader.TokenType != JsonTokenType.String)
         {
-            return Refuse<string>(ref reader, pointer, "must be a string", violations);
+            Refuse(ref reader, pointer, "must be a string", violations);
+            return null;
         }
         var text = StrictJson.Text(ref reader);
         if (problemOf(text) is { } problem)
@@ -185,23 +205,21 @@ internal sealed record TaskJson
         return text;
     }
 
-    private static bool? ReadFlag(ref Utf8JsonReader reader, List<Violation> violations)
+    private static bool? ReadFlag(ref Utf8JsonReader reader, string pointer, List<Violation> violations)
     {
-        reader.Read();
         if (reader.TokenType is JsonTokenType.True or JsonTokenType.False)
         {
             return reader.GetBoolean();
         }
-        Refuse<string>(ref reader, "/completed", "must be true or false", violations);
+        Refuse(ref reader, pointer, "must be true or false", violations);
         return null;
     }
 
-    private static double? ReadDueDate(ref Utf8JsonReader reader, List<Violation> violations)
+    private static double? ReadDueDate(ref Utf8JsonReader reader, string pointer, List<Violation> violations)
     {
-        reader.Read();
         if (reader.TokenType != JsonTokenType.Number)
         {
-            Refuse<string>(ref reader, "/due_date", "must be a number", violations);
+            Refuse(ref reader, pointer, "must be a number", violations);
             return null;
         }
         var seconds = reader.GetDouble();
@@ -209,18 +227,16 @@ internal sealed record TaskJson
         {
             Violate(
                 violations,
-                "/due_date",
+                pointer,
                 $"must be at least {UnixSeconds.Min:F0} and below {UnixSeconds.MaxExclusive:F0}");
         }
         return seconds;
     }
 
-    private static T? Refuse<T>(ref Utf8JsonReader reader, string pointer, string message, List<Violation> violations)
-        where T : class
+    private static void Refuse(ref Utf8JsonReader reader, string pointer, string message, List<Violation> violations)
     {
         Violate(violations, pointer, message);
         reader.Skip();
-        return null;
     }
 
     private static void Violate(List<Violation> violations, string pointer, string message)
@@ -231,8 +247,7 @@ internal sealed record TaskJson
         }
     }
 
-    private static string? PriorityProblem(string text) =>
-        Priorities.Contains(text) ? null : $"must be one of {string.Join(", ", Priorities)}";
+    private static string? PriorityProblem(string text) => ParsePriority(text) is null ? PriorityMessage : null;
 
     private static void WriteText(Utf8JsonWriter writer, JsonEncodedText name, string? text)
     {

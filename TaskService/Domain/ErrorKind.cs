@@ -11,6 +11,12 @@ internal enum ErrorKind
     /// <summary>The task is no longer in the version that the caller expected.</summary>
     VersionMismatch,
 
+    /// <summary>The first request with this idempotency key is not finished.</summary>
+    KeyInUse,
+
+    /// <summary>This idempotency key was used for another task.</summary>
+    KeyReused,
+
     /// <summary>The storage cannot be reached, or refused; whether a change was made is not known.</summary>
     StorageUnavailable,
 

@@ -24,9 +24,15 @@ internal interface ITaskStore : IAsyncDisposable
     /// why.</exception>
     Task OpenAsync(CancellationToken cancel);
 
-    /// <summary>Stores a new task.</summary>
+    /// <summary>Stores a new task and, as durably, that it was made under an idempotency key.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="remember">Replaces what is remembered under the same key; null when there is no key.</param>
+    /// <param name="cancel">Until the change has begun.</param>
     /// <returns>False, and nothing is changed, when the id is taken.</returns>
-    ValueTask<bool> CreateAsync(StoredTask task, CancellationToken cancel);
+    ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel);
+
+    /// <returns>What is remembered under this idempotency key, expired or not; null when nothing is.</returns>
+    ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel);
 
     /// <returns>The task, or null when no task has this id.</returns>
     ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel);

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace TaskService.Domain;
 
 /// <summary>
@@ -5,7 +7,11 @@ namespace TaskService.Domain;
 /// </summary>
 internal sealed class TodoListService(ITaskStore store, TimeProvider time)
 {
+    /// <summary>Of an idempotency key.</summary>
+    public const int KeyCharactersMax = 255;
+
     private readonly TaskIds ids = new(time);
+    private readonly ConcurrentDictionary<string, bool> keysInUse = new(StringComparer.Ordinal);
 
     /// <summary>Opens the store. New ids will be higher than any that this code ever made.</summary>
     /// <exception cref="StorageException">The store cannot be opened.</exception>
@@ -21,16 +27,35 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
         }
     }
 
-    /// <summary>Adds a task under a new id.</summary>
-    public async ValueTask<StoredTask> CreateAsync(TaskEntry entry, CancellationToken cancel)
+    /// <summary>Adds a task under a new id, or finds the one that the same request made before.</summary>
+    /// <param name="entry">The task.</param>
+    /// <param name="key">Tells a retry from a new wish; null when the client does not care.</param>
+    /// <param name="cancel">Until the change has begun.</param>
+    public async ValueTask<CreateOutcome> CreateAsync(TaskEntry entry, IdempotencyKey? key, CancellationToken cancel)
     {
-        while (true)
+        if (key is not { } given)
         {
-            var task = new StoredTask(ids.Next(), entry);
-            if (await store.CreateAsync(task, cancel))
+            return await CreateAsync(entry, remember: null, cancel);
+        }
+        if (!keysInUse.TryAdd(given.Text, true))
+        {
+            return new CreateOutcome("", default, ErrorKind.KeyInUse);
+        }
+        try
+        {
+            var now = time.GetUtcNow();
+            if (await store.FindKeyAsync(given.Text, cancel) is { } known && !known.IsExpired(now))
             {
-                return task;
+                return known.BodyHash == given.BodyHash
+                    ? new CreateOutcome(known.TaskId, known.Version)
+                    : new CreateOutcome("", default, ErrorKind.KeyReused);
             }
+            return await CreateAsync(
+                entry, task => new RememberedCreate(given.Text, given.BodyHash, task.Id, task.Version, now), cancel);
+        }
+        finally
+        {
+            keysInUse.TryRemove(given.Text, out _);
         }
     }
 
@@ -42,13 +67,72 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
         store.ListAsync(query, cancel);
 
     /// <summary>Replaces the whole content of a task.</summary>
-    /// <inheritdoc cref="ITaskStore.UpdateAsync" path="/param|/returns"/>
+    /// <inheritdoc cref="ChangeAsync" path="/param|/returns"/>
     public ValueTask<ErrorKind?> ReplaceAsync(
-        string id, TaskEntry entry, TaskVersion? expected, CancellationToken cancel) =>
-        store.UpdateAsync(new StoredTask(id, entry), expected, cancel);
+        string id, TaskEntry entry, Predicate<TaskVersion>? allows, CancellationToken cancel) =>
+        allows is null
+            ? store.UpdateAsync(new StoredTask(id, entry), expected: null, cancel)
+            : ChangeAsync(id, _ => entry, allows, cancel);
+
+    /// <summary>
+    /// Changes a task into what <paramref name="change"/> makes of it, however many others change it meanwhile.
+    /// </summary>
+    /// <param name="id">Of the task.</param>
+    /// <param name="change">May be called more than once.</param>
+    /// <param name="allows">Whether the version that is there may be changed; null for any.</param>
+    /// <param name="cancel">Until the change has begun.</param>
+    /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see
+    /// cref="ErrorKind.VersionMismatch"/>.</returns>
+    public ValueTask<ErrorKind?> ChangeAsync(
+        string id, Func<TaskEntry, TaskEntry> change, Predicate<TaskVersion>? allows, CancellationToken cancel) =>
+        WithCurrentAsync(
+            id,
+            allows,
+            task => store.UpdateAsync(new StoredTask(id, change(task.Entry)), task.Version, cancel),
+            cancel);
 
     /// <summary>Deletes a task.</summary>
-    /// <inheritdoc cref="ITaskStore.DeleteAsync" path="/param|/returns"/>
-    public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
-        store.DeleteAsync(id, expected, cancel);
+    /// <inheritdoc cref="ChangeAsync" path="/param|/returns"/>
+    public ValueTask<ErrorKind?> DeleteAsync(string id, Predicate<TaskVersion>? allows, CancellationToken cancel) =>
+        allows is null
+            ? store.DeleteAsync(id, expected: null, cancel)
+            : WithCurrentAsync(id, allows, task => store.DeleteAsync(id, task.Version, cancel), cancel);
+
+    private async ValueTask<CreateOutcome> CreateAsync(
+        TaskEntry entry, Func<StoredTask, RememberedCreate>? remember, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var task = new StoredTask(ids.Next(), entry);
+            if (await store.CreateAsync(task, remember?.Invoke(task), cancel))
+            {
+                return new CreateOutcome(task.Id, task.Version);
+            }
+        }
+    }
+
+    private async ValueTask<ErrorKind?> WithCurrentAsync(
+        string id,
+        Predicate<TaskVersion>? allows,
+        Func<StoredTask, ValueTask<ErrorKind?>> change,
+        CancellationToken cancel)
+    {
+        while (true)
+        {
+            if (await store.FindAsync(id, cancel) is not { } current)
+            {
+                return ErrorKind.TaskNotFound;
+            }
+            if (allows?.Invoke(current.Version) == false)
+            {
+                return ErrorKind.VersionMismatch;
+            }
+            var refusal = await change(current);
+            if (refusal != ErrorKind.VersionMismatch)
+            {
+                return refusal;
+            }
+            // Someone else was faster: what is there now is looked at anew.
+        }
+    }
 }

@@ -40,6 +40,10 @@ internal static class UnixSeconds
         TryToMicroseconds(seconds, out var microseconds)
             ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond) : null;
 
+    /// <summary>The time that a bound stands for; what is out of bounds is the nearest time that there is.</summary>
+    public static DateTimeOffset ToBound(double seconds) =>
+        ToTime(seconds) ?? (seconds < 0 ? DateTimeOffset.MinValue : DateTimeOffset.MaxValue);
+
     public static double FromTime(DateTimeOffset time) =>
         FromMicroseconds((time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
 }

@@ -7,6 +7,7 @@ namespace TaskService.Storage;
 internal sealed class MemoryTaskStore : ITaskStore
 {
     private readonly TaskTable table = new();
+    private readonly KeyTable keys = new();
 
     public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
     {
@@ -16,10 +17,21 @@ internal sealed class MemoryTaskStore : ITaskStore
 
     public Task OpenAsync(CancellationToken cancel) => Task.CompletedTask;
 
-    public ValueTask<bool> CreateAsync(StoredTask task, CancellationToken cancel)
+    public ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(table.Add(task));
+        var added = table.Add(task);
+        if (added && remember is not null)
+        {
+            keys.Add(remember);
+        }
+        return ValueTask.FromResult(added);
+    }
+
+    public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(keys.Find(key));
     }
 
     public ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel)

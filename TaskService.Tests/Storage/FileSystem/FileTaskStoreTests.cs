@@ -29,8 +29,8 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         });
         await using (var store = await OpenAsync(path))
         {
-            await store.CreateAsync(task, Cancel);
-            await store.CreateAsync(Some.Task("b"), Cancel);
+            await store.CreateAsync(task, null, Cancel);
+            await store.CreateAsync(Some.Task("b"), null, Cancel);
             await store.DeleteAsync("b", null, Cancel);
         }
         Assert.Equal(
@@ -88,7 +88,7 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         Assert.Empty(await store.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel));
         Assert.Null(await store.FindAsync(id, Cancel));
         Assert.Equal(ErrorKind.TaskNotFound, await store.DeleteAsync(id, null, Cancel));
-        Assert.False(await store.CreateAsync(Some.Task(id), Cancel));
+        Assert.False(await store.CreateAsync(Some.Task(id), null, Cancel));
         Assert.Equal(content, await File.ReadAllTextAsync(Path.Combine(path, name), Cancel));
     }
 
@@ -114,7 +114,7 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         await using var first = await OpenAsync(path);
         var error = await Assert.ThrowsAsync<StorageException>(async () => await OpenAsync(path));
         Assert.Contains("another process uses it", error.Message, StringComparison.Ordinal);
-        Assert.True(await first.CreateAsync(Some.Task(), Cancel));
+        Assert.True(await first.CreateAsync(Some.Task(), null, Cancel));
     }
 
     [Fact]
@@ -134,11 +134,11 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         await using var store = await OpenAsync(path);
         Directory.CreateDirectory(Path.Combine(path, "a.json", "full"));
         var error = await Assert.ThrowsAsync<StorageException>(
-            async () => await store.CreateAsync(Some.Task("a"), Cancel));
+            async () => await store.CreateAsync(Some.Task("a"), null, Cancel));
         Assert.Equal(ErrorKind.StorageUnavailable, error.Kind);
         Assert.Null(await store.FindAsync("a", Cancel));
         Assert.Empty(Files(path));
-        Assert.True(await store.CreateAsync(Some.Task("b"), Cancel));
+        Assert.True(await store.CreateAsync(Some.Task("b"), null, Cancel));
     }
 
     private protected override ITaskStore Create() => NewStore(directory.File("contract"));

@@ -13,12 +13,7 @@ internal sealed partial class FileTaskStore
         foreach (var entry in new DirectoryInfo(path).EnumerateFileSystemInfos())
         {
             cancel.ThrowIfCancellationRequested();
-            if (entry.Name.StartsWith('.') && entry.Name.EndsWith(TemporarySuffix, StringComparison.Ordinal))
-            {
-                // A change that was under way when the process ended. It was not acknowledged.
-                entry.Delete();
-            }
-            else if (entry.Name.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
+            if (entry.Name.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
             {
                 LoadFile(entry);
             }

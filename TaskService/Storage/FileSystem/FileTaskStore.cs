@@ -12,16 +12,14 @@ namespace TaskService.Storage.FileSystem;
 internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskStore> logger) : ITaskStore
 {
     private const string Suffix = ".json";
-    private const string TemporarySuffix = ".tmp";
     private const int Stripes = 256;
 
     private readonly TaskTable table = new();
     private readonly HashSet<string> foreign = new(StringComparer.OrdinalIgnoreCase);
     private readonly SemaphoreSlim[] stripes = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
     private FileStream? lockFile;
-    private DirectorySync? directorySync;
-    private long temporaryNumber;
-    private volatile string? failure;
+    private DurableDirectory? files;
+    private FileKeys? keys;
 
     public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
     {
@@ -44,8 +42,9 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
             }
             Durable.CreateDirectory(path);
             lockFile = OpenLock(Path.Combine(path, ".lock"));
-            directorySync = new DirectorySync(Durable.OpenDirectory(path));
+            files = new DurableDirectory(path);
             Load(path, cancel);
+            keys = new FileKeys(Path.Combine(path, ".keys"), id => table.Find(id) is not null);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -69,15 +68,30 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
     public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
         table.ListIdsDescendingAsync(cancel);
 
-    public async ValueTask<bool> CreateAsync(StoredTask task, CancellationToken cancel)
+    public async ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel)
     {
         using var turn = await TakeTurnAsync(task.Id, cancel);
         if (table.Find(task.Id) is not null || foreign.Contains(task.Id))
         {
             return false;
         }
-        await CommitAsync(() => Write(task));
+        if (remember is null)
+        {
+            await WriteAsync(task);
+        }
+        else
+        {
+            await keys!.WriteAsync(remember);
+            await WriteAsync(task);
+            keys.Confirm(remember);
+        }
         return table.Add(task);
+    }
+
+    public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        return ValueTask.FromResult(keys!.Find(key));
     }
 
     public async ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel)
@@ -87,7 +101,7 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         {
             return refusal;
         }
-        await CommitAsync(() => Write(task));
+        await WriteAsync(task);
         return table.Replace(task, expected: null);
     }
 
@@ -98,19 +112,21 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         {
             return refusal;
         }
-        await CommitAsync(() => File.Delete(PathOf(id)));
+        await keys!.SyncAsync();
+        await files!.DeleteAsync(id + Suffix);
         return table.Remove(id, expected: null);
     }
 
     public ValueTask PingAsync(CancellationToken cancel)
     {
-        ThrowIfFailed();
+        files!.ThrowIfFailed();
         return ValueTask.CompletedTask;
     }
 
     public ValueTask DisposeAsync()
     {
-        directorySync?.Dispose();
+        keys?.Dispose();
+        files?.Dispose();
         lockFile?.Dispose();
         foreach (var stripe in stripes)
         {
@@ -132,7 +148,9 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         }
     }
 
-    private string PathOf(string id) => Path.Combine(directory, id + Suffix);
+    private Task WriteAsync(StoredTask task) => files!.WriteAsync(
+        task.Id + Suffix,
+        JsonSerializer.SerializeToUtf8Bytes(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow));
 
     /// <summary>Waits until no other change of this id is under way. From then on the change is finished.</summary>
     private async ValueTask<Turn> TakeTurnAsync(string id, CancellationToken cancel)
@@ -140,75 +158,6 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         var stripe = stripes[(uint)string.GetHashCode(id, StringComparison.OrdinalIgnoreCase) % Stripes];
         await stripe.WaitAsync(cancel);
         return new Turn(stripe);
-    }
-
-    /// <summary>Makes a change of the directory and does not return before it is durable.</summary>
-    private async Task CommitAsync(Action change)
-    {
-        ThrowIfFailed();
-        try
-        {
-            await Task.Run(change);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw DiskErrors.IsFull(error)
-                ? new StorageException(ErrorKind.StorageFull, $"no room in {directory}", error)
-                : new StorageException(
-                    ErrorKind.StorageUnavailable, $"cannot write to {directory}: {error.Message}", error);
-        }
-        try
-        {
-            await directorySync!.SyncAsync();
-        }
-        catch (IOException error)
-        {
-            // Whether the change would survive a power cut is not known, and a second fsync would not tell.
-            failure = $"{directory} is read-only until a restart, since its fsync failed: {error.Message}";
-            throw new StorageException(ErrorKind.StorageUnavailable, failure, error);
-        }
-    }
-
-    private void Write(StoredTask task)
-    {
-        var temporary = Path.Combine(
-            directory, $".{task.Id}.{Interlocked.Increment(ref temporaryNumber)}{TemporarySuffix}");
-        try
-        {
-            var bytes = JsonSerializer.SerializeToUtf8Bytes(
-                TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow);
-            using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write))
-            {
-                RandomAccess.Write(file, bytes, 0);
-                Durable.Sync(file);
-            }
-            File.Move(temporary, PathOf(task.Id), overwrite: true);
-        }
-        catch
-        {
-            DeleteQuietly(temporary);
-            throw;
-        }
-    }
-
-    private static void DeleteQuietly(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // It failed once already; that error is the one to report. The next start removes what is left.
-        }
-    }
-
-    private void ThrowIfFailed()
-    {
-        if (failure is { } message)
-        {
-            throw new StorageException(ErrorKind.StorageUnavailable, message);
-        }
     }
 
     private readonly record struct Turn(SemaphoreSlim Stripe) : IDisposable

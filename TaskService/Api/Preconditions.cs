@@ -1,0 +1,69 @@
+using System.Globalization;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace TaskService.Api;
+
+/// <summary>
+/// The conditions of a request on the version of what it is about (RFC 9110 section 13). They are evaluated last, so
+/// that
+/// an absent task is 404 whatever they say.
+/// </summary>
+internal readonly struct Preconditions(IHeaderDictionary headers)
+{
+    private readonly StringValues ifMatch = headers.IfMatch;
+    private readonly StringValues ifNoneMatch = headers.IfNoneMatch;
+
+    public bool Any => ifMatch.Count > 0 || ifNoneMatch.Count > 0;
+
+    /// <summary>
+    /// Whether <c>If-Match</c> lets this version through: it is listed, or everything is, or nothing is asked.
+    /// </summary>
+    public bool MatchAllows(UInt128? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true);
+
+    /// <summary>
+    /// Whether <c>If-None-Match</c> names this version: a reader has it, and a writer must not change it.
+    /// </summary>
+    public bool NoneMatchNames(UInt128? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false);
+
+    /// <summary>
+    /// The tag of a representation: of the version, and of the coding if it has one (RFC 9110 section 8.8.3.3).
+    /// </summary>
+    public static string Format(UInt128 tag, ContentCoding coding) => coding switch
+    {
+        ContentCoding.Gzip => $"\"{tag:x32}-gzip\"",
+        ContentCoding.Brotli => $"\"{tag:x32}-br\"",
+        _ => $"\"{tag:x32}\"",
+    };
+
+    // What is not a list of tags names nothing: a change is then refused, and a read answered in full.
+    private static bool Lists(StringValues header, UInt128? tag, bool strong)
+    {
+        if (!EntityTagHeaderValue.TryParseList(header, out var listed))
+        {
+            return false;
+        }
+        foreach (var item in listed)
+        {
+            if (item.Equals(EntityTagHeaderValue.Any)
+                || (tag is { } version && !(strong && item.IsWeak) && VersionOf(item.Tag.AsSpan()) == version))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// <summary>The version that a tag stands for, in whatever coding; null when it is none of ours.</summary>
+    private static UInt128? VersionOf(ReadOnlySpan<char> tag)
+    {
+        const int digits = 32;
+        var inside = tag[1..^1];
+        return inside.Length >= digits && inside[digits..] is "" or "-gzip" or "-br"
+            && !inside[..digits].ContainsAnyInRange('A', 'F')
+            && UInt128.TryParse(
+                inside[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var found)
+            ? found
+            : null;
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text.Json;
+using TaskService.Domain;
+
+namespace TaskService.Api;
+
+/// <summary>
+/// The body of a list, an object from id to task, written in pieces so that it takes the same memory at any length.
+/// The first piece is there before the head is sent: a list that fits it is sent whole, with a tag.
+/// </summary>
+internal sealed class TaskListBody : IAsyncDisposable
+{
+    /// <summary>How large a piece gets before it is sent.</summary>
+    public const int PieceBytesMax = 64 * 1024;
+
+    private readonly ArrayBufferWriter<byte> piece = new(4 * 1024);
+    private readonly Utf8JsonWriter writer;
+    private readonly IAsyncEnumerator<StoredTask> tasks;
+    private int left;
+
+    private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit)
+    {
+        (this.tasks, left) = (tasks, limit ?? int.MaxValue);
+        writer = new Utf8JsonWriter(piece, TaskJson.WriterOptions);
+        writer.WriteStartObject();
+    }
+
+    /// <summary>Whether the piece that is there is the last one.</summary>
+    public bool IsComplete { get; private set; }
+
+    /// <summary>The piece that is there.</summary>
+    public ReadOnlyMemory<byte> Piece => piece.WrittenMemory;
+
+    /// <summary>Where the page ends, if there are more tasks behind it.</summary>
+    public string? LastIdOfPage { get; private set; }
+
+    /// <summary>A tag of the body, when it is all there.</summary>
+    public UInt128? Tag => IsComplete ? TagOf(Piece.Span) : null;
+
+    private string? LastId { get; set; }
+
+    /// <summary>Begins a list and fills its first piece.</summary>
+    public static async ValueTask<TaskListBody> BeginAsync(
+        TodoListService tasks, TaskListQuery query, CancellationToken cancel)
+    {
+        var body = new TaskListBody(tasks.ListAsync(query.Tasks, cancel).GetAsyncEnumerator(cancel), query.Limit);
+        await body.FillAsync();
+        if (!body.IsComplete && query.Limit is not null)
+        {
+            // The head says where the page ends, so the rest of it is looked through before it is sent.
+            var rest = tasks.ListAsync(query.Tasks with { After = body.LastId }, cancel);
+            body.LastIdOfPage = await EndOfPageAsync(rest, body.left, body.LastId!);
+        }
+        return body;
+    }
+
+    /// <summary>Replaces the piece by the next one.</summary>
+    public ValueTask NextAsync()
+    {
+        piece.ResetWrittenCount();
+        return FillAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await writer.DisposeAsync();
+        await tasks.DisposeAsync();
+    }
+
+    private static async ValueTask<string?> EndOfPageAsync(
+        IAsyncEnumerable<StoredTask> rest, int left, string last)
+    {
+        await foreach (var task in rest)
+        {
+            if (left-- == 0)
+            {
+                return last;
+            }
+            last = task.Id;
+        }
+        return null;
+    }
+
+    private static UInt128 TagOf(ReadOnlySpan<byte> body)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(body, hash);
+        return BinaryPrimitives.ReadUInt128BigEndian(hash);
+    }
+
+    private async ValueTask FillAsync()
+    {
+        while (await tasks.MoveNextAsync())
+        {
+            var task = tasks.Current;
+            // Where the page ends was said in the head; tasks that come and go meanwhile do not move it.
+            if (LastIdOfPage is null ? left == 0 : string.CompareOrdinal(task.Id, LastIdOfPage) > 0)
+            {
+                LastIdOfPage ??= LastId;
+                break;
+            }
+            left--;
+            LastId = task.Id;
+            writer.WritePropertyName(task.Id);
+            TaskJson.FromDomain(task.Entry).Write(writer);
+            if (piece.WrittenCount + writer.BytesPending >= PieceBytesMax)
+            {
+                await writer.FlushAsync();
+                return;
+            }
+        }
+        writer.WriteEndObject();
+        await writer.FlushAsync();
+        IsComplete = true;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
+using TaskService.Domain;
+
+namespace TaskService.Storage;
+
+/// <summary>Idempotency keys in memory: the oldest go when they expire, or when there are too many.</summary>
+internal sealed class KeyTable
+{
+    /// <summary>About 40 MB. Beyond, the oldest key is forgotten, and counted.</summary>
+    public const int ItemsMax = 100_000;
+
+    private static readonly Meter Meter = new("TaskService");
+
+    private static readonly Counter<long> Forgotten = Meter.CreateCounter<long>(
+        "idempotency_keys.forgotten",
+        "{key}",
+        "Idempotency keys that were forgotten before they expired, for lack of room.");
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, RememberedCreate> keys = new(StringComparer.Ordinal);
+    private readonly Queue<RememberedCreate> oldestFirst = new();
+
+    /// <summary>What is remembered under this key, expired or not; null when nothing is.</summary>
+    public RememberedCreate? Find(string key)
+    {
+        lock (gate)
+        {
+            return keys.GetValueOrDefault(key);
+        }
+    }
+
+    /// <summary>Remembers a create, in place of an expired one under the same key.</summary>
+    /// <returns>What had to go for it.</returns>
+    public IReadOnlyList<RememberedCreate> Add(RememberedCreate create)
+    {
+        var gone = new List<RememberedCreate>();
+        lock (gate)
+        {
+            if (keys.Remove(create.Key, out var former))
+            {
+                gone.Add(former);
+            }
+            keys.Add(create.Key, create);
+            oldestFirst.Enqueue(create);
+            while (TakeOldest(create, out var old))
+            {
+                gone.Add(old);
+            }
+        }
+        return gone;
+    }
+
+    private bool TakeOldest(RememberedCreate newest, [NotNullWhen(true)] out RememberedCreate? oldest)
+    {
+        while (oldestFirst.TryPeek(out oldest))
+        {
+            var isStale = !ReferenceEquals(keys.GetValueOrDefault(oldest.Key), oldest);
+            var isExpired = oldest.IsExpired(newest.Created);
+            if (!isStale && !isExpired && keys.Count <= ItemsMax)
+            {
+                return false;
+            }
+            oldestFirst.Dequeue();
+            if (!isStale)
+            {
+                keys.Remove(oldest.Key);
+                Forgotten.Add(isExpired ? 0 : 1);
+                return true;
+            }
+        }
+        return false;
+    }
+}
