@@ -5,9 +5,8 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c>
-/// template or
-/// <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets
-/// another.
+/// template or <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins
+/// with @ gets another. A selection is of the fields and of <c>trace</c>; time, message and level are always there.
 /// </summary>
 internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(selection)
 {
@@ -28,22 +27,41 @@ internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(s
         {
             AppendText("@l"u8, LevelName(logEvent.Level), line);
         }
-        if (logEvent.Find(LogEvent.Trace) is { Text: { } trace })
+        if (Selection?.Contains(LogEvent.Trace) != false && logEvent.Find(LogEvent.Trace) is { Text: { } trace })
         {
             AppendText("@x"u8, trace, line);
         }
-        if (Selection is null || Selection.Contains("logger"))
+        if (Selection is null)
         {
             AppendText("SourceContext"u8, logEvent.Logger, line);
-        }
-        foreach (var field in logEvent.Fields)
-        {
-            if (field.Key is not (LogEvent.Message or LogEvent.Trace) && Selection?.Contains(field.Key) != false)
+            foreach (var field in logEvent.Fields)
             {
-                AppendField(field, line);
+                if (field.Key is not (LogEvent.Message or LogEvent.Trace))
+                {
+                    AppendField(field, line);
+                }
             }
         }
+        else
+        {
+            WriteSelected(logEvent, Selection, line);
+        }
         line.Append("}\n"u8);
+    }
+
+    private static void WriteSelected(in LogEvent logEvent, IReadOnlyList<string> selection, Utf8Line line)
+    {
+        foreach (var key in selection)
+        {
+            if (key == "logger")
+            {
+                AppendText("SourceContext"u8, logEvent.Logger, line);
+            }
+            else if (key is not (LogEvent.Message or LogEvent.Trace) && logEvent.Find(key) is { } value)
+            {
+                AppendField(new Field(key, value), line);
+            }
+        }
     }
 
     private static void AppendText(ReadOnlySpan<byte> name, string text, Utf8Line line)

@@ -1,15 +1,15 @@
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// A file that lines are appended to: rotated by size, and opened anew when someone moved, removed or truncated it.
-/// Used by one thread.
+/// A file that lines are appended to: rotated by size, and opened anew when someone moved, removed or truncated it, or
+/// when it could not be written for a while. No other process may write to it.
 /// </summary>
-internal sealed class LogFile : Stream
+internal sealed class LogFile : LogTarget
 {
     private readonly LogFileSettings settings;
-    private FileStream file;
+    private FileStream? file;
 
-    /// <exception cref="IOException">It cannot be opened for writing.</exception>
+    /// <exception cref="IOException">It cannot be opened for writing, or is not a regular file.</exception>
     /// <exception cref="UnauthorizedAccessException">It cannot be opened for writing.</exception>
     public LogFile(LogFileSettings settings)
     {
@@ -17,92 +17,102 @@ internal sealed class LogFile : Stream
         file = Open();
     }
 
-    public override bool CanRead => false;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => true;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
     private bool Rotates => settings is { BytesMax: > 0, BackupCount: > 0 };
 
-    /// <summary>Writes whole lines.</summary>
-    public override void Write(ReadOnlySpan<byte> buffer)
+    public override int Write(ReadOnlySpan<byte> lines)
     {
-        ReopenIfMoved();
-        while (!buffer.IsEmpty)
+        var written = 0;
+        try
         {
-            var size = LengthThatFits(buffer);
-            if (size == 0)
+            var open = Opened();
+            while (written < lines.Length)
             {
-                Rotate();
-                size = LengthThatFits(buffer);
+                var size = LengthThatFits(lines[written..], open.Position);
+                if (size == 0)
+                {
+                    open = Rotated(open);
+                    var line = lines[written..].IndexOf((byte)'\n') + 1;
+                    size = Math.Max(LengthThatFits(lines[written..], open.Position), line);
+                }
+                WriteWhole(open, lines.Slice(written, size));
+                written += size;
             }
-            file.Write(buffer[..size]);
-            buffer = buffer[size..];
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The next write begins with opening it.
+            Close();
+        }
+        return written;
     }
 
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        file.Dispose();
-        base.Dispose(disposing);
-    }
+    protected override void Dispose(bool disposing) => Close();
 
     /// <summary>How many bytes of whole lines fit; at least one line when the file is empty.</summary>
-    private int LengthThatFits(ReadOnlySpan<byte> lines)
+    private int LengthThatFits(ReadOnlySpan<byte> lines, long position)
     {
-        var room = settings.BytesMax - file.Position;
+        var room = settings.BytesMax - position;
         if (!Rotates || lines.Length <= room)
         {
             return lines.Length;
         }
         var fits = room <= 0 ? 0 : lines[..(int)room].LastIndexOf((byte)'\n') + 1;
-        return fits > 0 || file.Position > 0 ? fits : lines.IndexOf((byte)'\n') + 1;
+        return fits > 0 || position > 0 ? fits : lines.IndexOf((byte)'\n') + 1;
+    }
+
+    // A disk that fills up takes half a line, and the next one would be glued to it.
+    private static void WriteWhole(FileStream open, ReadOnlySpan<byte> lines)
+    {
+        var before = open.Position;
+        try
+        {
+            open.Write(lines);
+        }
+        catch (IOException)
+        {
+            open.SetLength(before);
+            throw;
+        }
     }
 
     // Nobody else writes to it: a file at the path with another length is another file, or this one truncated.
-    private void ReopenIfMoved()
+    private FileStream Opened()
     {
         var there = new FileInfo(settings.Path);
-        if (!there.Exists || there.Length != file.Position)
+        if (file is null || !there.Exists || there.Length != file.Position)
         {
-            file.Dispose();
+            Close();
             file = Open();
         }
+        return file;
     }
 
-    private void Rotate()
+    /// <summary>Begins a new file; where that cannot be done, it goes on in the old one, over its limit.</summary>
+    private FileStream Rotated(FileStream open)
     {
-        file.Dispose();
-        for (var i = settings.BackupCount - 1; i >= 1; i--)
+        try
         {
-            if (File.Exists($"{settings.Path}.{i}"))
+            for (var i = settings.BackupCount - 1; i >= 1; i--)
             {
-                File.Move($"{settings.Path}.{i}", $"{settings.Path}.{i + 1}", overwrite: true);
+                if (File.Exists($"{settings.Path}.{i}"))
+                {
+                    File.Move($"{settings.Path}.{i}", $"{settings.Path}.{i + 1}", overwrite: true);
+                }
             }
+            File.Move(settings.Path, $"{settings.Path}.1", overwrite: true);
         }
-        File.Move(settings.Path, $"{settings.Path}.1", overwrite: true);
-        file = Open();
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return open;
+        }
+        Close();
+        return file = Open();
+    }
+
+    private void Close()
+    {
+        file?.Dispose();
+        file = null;
     }
 
     private FileStream Open()
@@ -111,7 +121,13 @@ internal sealed class LogFile : Stream
         {
             Directory.CreateDirectory(directory);
         }
-        return new FileStream(
-            settings.Path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, 0);
+        var opened = new FileStream(
+            settings.Path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (opened.CanSeek)
+        {
+            return opened;
+        }
+        opened.Dispose();
+        throw new IOException("it is not a regular file (a handler of type console writes to standard output)");
     }
 }

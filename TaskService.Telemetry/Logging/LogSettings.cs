@@ -9,7 +9,33 @@ namespace TaskService.Telemetry.Logging;
 public sealed record LogSettings(
     IReadOnlyDictionary<string, LogHandlerSettings> Handlers,
     IReadOnlyDictionary<string, LoggerSettings> Loggers,
-    LoggerSettings Root);
+    LoggerSettings Root)
+{
+    /// <summary>
+    /// The names of the handlers of a logger: those of it and of all above it, up to one that does not propagate.
+    /// </summary>
+    public IEnumerable<string> HandlersOf(string logger)
+    {
+        var names = new List<string>();
+        var propagate = true;
+        foreach (var (_, found) in Loggers
+            .Where(other => Covers(other.Key, logger)).OrderByDescending(other => other.Key.Length))
+        {
+            names.AddRange(found.Handlers);
+            propagate = found.Propagate;
+            if (!propagate)
+            {
+                break;
+            }
+        }
+        return (propagate ? names.Concat(Root.Handlers) : names).Distinct();
+    }
+
+    // As the filters of Microsoft.Extensions.Logging compare, but only whole words.
+    private static bool Covers(string name, string logger) =>
+        logger.StartsWith(name, StringComparison.OrdinalIgnoreCase)
+        && (logger.Length == name.Length || logger[name.Length] == '.');
+}
 
 /// <param name="Level">What is below is not written.</param>
 /// <param name="Format">How an event becomes a line.</param>
@@ -22,7 +48,9 @@ public sealed record LogHandlerSettings(LogLevel Level, LogFormatSettings Format
 public sealed record LogFileSettings(string Path, long BytesMax, int BackupCount);
 
 /// <param name="Kind">One of the three formats.</param>
-/// <param name="Fields">Only these fields, in this order; null for all.</param>
+/// <param name="Fields">
+/// Only these fields, in this order; null for all. Brief always has its head, and JSON time, message and level.
+/// </param>
 public sealed record LogFormatSettings(LogFormatKind Kind, IReadOnlyList<string>? Fields = null);
 
 public enum LogFormatKind

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
@@ -11,9 +12,12 @@ namespace TaskService.Telemetry.Logging;
 /// </summary>
 public sealed class LogSystem : ILoggerProvider
 {
+    private static readonly TimeSpan FlushTimeMax = TimeSpan.FromSeconds(5);
+
     private readonly LogSettings settings;
     private readonly Dictionary<string, LogHandler> handlers = [];
     private readonly ConcurrentDictionary<string, LogChannel> channels = new(StringComparer.Ordinal);
+    private LogWriter? console;
 
     /// <summary>Opens all handlers.</summary>
     /// <exception cref="IOException">A file cannot be written; the message says which and why.</exception>
@@ -40,61 +44,44 @@ public sealed class LogSystem : ILoggerProvider
         handlers.Select(handler => KeyValuePair.Create(handler.Key, handler.Value.Writer.Dropped));
 
     /// <summary>The way to the handlers of this logger.</summary>
-    public LogChannel Channel(string logger) => channels.GetOrAdd(logger, name => new LogChannel(name, Route(name)));
+    public LogChannel Channel(string logger) => channels.GetOrAdd(logger, name => new LogChannel(
+        name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])]));
 
     public ILogger CreateLogger(string categoryName) => new ChannelLogger(Channel(categoryName));
 
-    /// <summary>Writes what waits and closes all handlers.</summary>
+    /// <summary>Writes what waits, for five seconds at most, and closes all handlers.</summary>
     public void Dispose()
     {
+        var started = Stopwatch.GetTimestamp();
         foreach (var handler in handlers.Values)
         {
-            handler.Writer.Dispose();
+            handler.Writer.Close();
+        }
+        foreach (var handler in handlers.Values)
+        {
+            var left = FlushTimeMax - Stopwatch.GetElapsedTime(started);
+            handler.Writer.Close(left > TimeSpan.Zero ? left : TimeSpan.Zero);
         }
     }
 
-    private static LogHandler Open(string name, LogHandlerSettings settings)
+    private LogHandler Open(string name, LogHandlerSettings settings)
     {
         var format = LogFormat.Create(settings.Format);
+        if (settings.File is null)
+        {
+            // There is one standard output, and two threads would write into each other's lines.
+            console ??= new LogWriter(new LogConsole(), name, format);
+            return new LogHandler(settings.Level, format, console);
+        }
         try
         {
-            var target = settings.File is null ? Console.OpenStandardOutput() : new LogFile(settings.File);
-            return new LogHandler(settings.Level, format, new LogWriter(target, name, format));
+            return new LogHandler(settings.Level, format, new LogWriter(new LogFile(settings.File), name, format));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"log file {settings.File?.Path} cannot be written: {error.Message}", error);
+            throw new IOException($"log file {settings.File.Path} cannot be written: {error.Message}", error);
         }
     }
-
-    /// <summary>
-    /// The handlers of the loggers whose name is this one or above it, up to one that does not propagate.
-    /// </summary>
-    private LogHandler[] Route(string logger)
-    {
-        var route = new List<string>();
-        var propagate = true;
-        foreach (var (_, found) in settings.Loggers
-            .Where(other => Covers(other.Key, logger)).OrderByDescending(other => other.Key.Length))
-        {
-            route.AddRange(found.Handlers);
-            propagate = found.Propagate;
-            if (!propagate)
-            {
-                break;
-            }
-        }
-        if (propagate)
-        {
-            route.AddRange(settings.Root.Handlers);
-        }
-        return [.. route.Distinct().Select(name => handlers[name])];
-    }
-
-    // As the filters of Microsoft.Extensions.Logging compare, but only whole words.
-    private static bool Covers(string name, string logger) =>
-        logger.StartsWith(name, StringComparison.OrdinalIgnoreCase)
-        && (logger.Length == name.Length || logger[name.Length] == '.');
 }
 
 /// <summary>An open handler: what is below its level is not written.</summary>

@@ -13,10 +13,9 @@ public sealed class LogWriter : IDisposable
     public const int BufferBytesMax = 1024 * 1024;
 
     private const int GatherMillisecondsMax = 20;
-    private static readonly TimeSpan FlushTimeMax = TimeSpan.FromSeconds(5);
 
     private readonly Lock gate = new();
-    private readonly Stream target;
+    private readonly LogTarget target;
     private readonly string name;
     private readonly LogFormat format;
     private readonly Thread thread;
@@ -25,29 +24,29 @@ public sealed class LogWriter : IDisposable
     private byte[] filling = new byte[64 * 1024];
     private byte[] writing = new byte[64 * 1024];
     private int length;
+    private bool closed;
     private long dropped;
     private long droppedReported;
 
     /// <param name="target">Closed at the end.</param>
     /// <param name="name">How a line about drops calls this writer.</param>
     /// <param name="format">The format of a line about drops.</param>
-    public LogWriter(Stream target, string name, LogFormat format)
+    public LogWriter(LogTarget target, string name, LogFormat format)
     {
         (this.target, this.name, this.format) = (target, name, format);
         thread = new Thread(Run) { IsBackground = true, Name = $"log {name}" };
         thread.Start();
     }
 
-    /// <summary>How many lines were dropped, because the buffer was full or the target failed.</summary>
+    /// <summary>How many lines were dropped, since the buffer was full, the target failed or it was closed.</summary>
     public long Dropped => Interlocked.Read(ref dropped);
 
     /// <summary>Takes a line, which ends with a newline. Never waits, never throws.</summary>
     public void Append(ReadOnlySpan<byte> line)
     {
-        bool first;
         lock (gate)
         {
-            if (length + line.Length > BufferBytesMax)
+            if (closed || length + line.Length > BufferBytesMax)
             {
                 Interlocked.Increment(ref dropped);
                 return;
@@ -56,72 +55,80 @@ public sealed class LogWriter : IDisposable
             {
                 Array.Resize(ref filling, Math.Min(Math.Max(filling.Length * 2, length + line.Length), BufferBytesMax));
             }
-            first = length == 0;
+            if (length == 0)
+            {
+                wake.Set();
+            }
             line.CopyTo(filling.AsSpan(length));
             length += line.Length;
         }
-        if (first)
-        {
-            wake.Set();
-        }
     }
 
-    /// <summary>Writes what waits, for five seconds at most, and closes the target.</summary>
-    public void Dispose()
+    /// <summary>Begins to write what waits. What comes afterwards is dropped.</summary>
+    public void Close()
     {
+        lock (gate)
+        {
+            if (closed)
+            {
+                return;
+            }
+            closed = true;
+        }
         stop.Set();
         wake.Set();
-        if (thread.Join(FlushTimeMax))
+    }
+
+    /// <summary>Writes what waits, for so long at most, and closes the target.</summary>
+    public void Close(TimeSpan timeMax)
+    {
+        Close();
+        if (thread.Join(timeMax))
         {
             wake.Dispose();
             stop.Dispose();
         }
     }
 
+    /// <summary>Writes what waits, for five seconds at most, and closes the target.</summary>
+    public void Dispose() => Close(TimeSpan.FromSeconds(5));
+
     private void Run()
     {
         var line = new Utf8Line();
-        while (true)
+        bool stopping;
+        int batch;
+        do
         {
             wake.WaitOne();
             // More lines come along in a moment: they go in one write.
-            var stopping = stop.Wait(GatherMillisecondsMax);
-            int batch;
-            lock (gate)
+            stopping = stop.Wait(GatherMillisecondsMax);
+            do
             {
-                (filling, writing, batch, length) = (writing, filling, length, 0);
+                lock (gate)
+                {
+                    (filling, writing, batch, length) = (writing, filling, length, 0);
+                }
+                var lines = writing.AsSpan(0, batch);
+                Interlocked.Add(ref dropped, lines[Write(lines)..].Count((byte)'\n'));
+                ReportDrops(line);
             }
-            if (!TryWrite(writing.AsSpan(0, batch)))
-            {
-                Interlocked.Add(ref dropped, writing.AsSpan(0, batch).Count((byte)'\n'));
-            }
-            ReportDrops(line);
-            if (stopping && batch == 0)
-            {
-                break;
-            }
-            if (stopping)
-            {
-                wake.Set();
-            }
+            while (stopping && batch > 0);
         }
+        while (!stopping);
         target.Dispose();
     }
 
-    private bool TryWrite(ReadOnlySpan<byte> lines)
+    private int Write(ReadOnlySpan<byte> lines)
     {
         try
         {
-            if (!lines.IsEmpty)
-            {
-                target.Write(lines);
-                target.Flush();
-            }
-            return true;
+            return lines.IsEmpty ? 0 : target.Write(lines);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception)
         {
-            return false;
+            // Whatever it is, a log must not end the process that it is the log of.
+            return 0;
         }
     }
 
@@ -135,7 +142,7 @@ public sealed class LogWriter : IDisposable
         Field[] fields = [new(LogEvent.Message, "LOG LINES DROPPED"), new("handler", name), new("dropped", count)];
         line.Clear();
         format.Write(new LogEvent(DateTime.UtcNow, "taskservice.logs", LogLevel.Warning, fields), line);
-        if (TryWrite(line.Bytes))
+        if (Write(line.Bytes) > 0)
         {
             droppedReported += count;
         }

@@ -102,5 +102,33 @@ public sealed class LogFileTests : IDisposable
         Assert.Equal("a\n", File.ReadAllText(directory.File("moved")));
     }
 
-    private static void Write(LogFile file, string lines) => file.Write(Encoding.UTF8.GetBytes(lines));
+    [Fact]
+    public void Where_it_cannot_be_rotated_it_goes_on_over_its_limit()
+    {
+        Directory.CreateDirectory(Path + ".1/full");
+        using (var file = new LogFile(new LogFileSettings(Path, BytesMax: 4, BackupCount: 1)))
+        {
+            Write(file, "aaa\n");
+            Write(file, "bbb\n");
+            Directory.Delete(Path + ".1", recursive: true);
+            Write(file, "ccc\n");
+        }
+        Assert.Equal(("ccc\n", "aaa\nbbb\n"), (File.ReadAllText(Path), File.ReadAllText(Path + ".1")));
+    }
+
+    [Fact]
+    public void Where_it_cannot_be_opened_for_a_while_it_says_how_far_it_got_and_tries_again()
+    {
+        using var file = new LogFile(new LogFileSettings(Path, 0, 0));
+        File.Delete(Path);
+        Directory.CreateDirectory(Path);
+        Assert.Equal(0, file.Write("a\n"u8));
+        Assert.Equal(0, file.Write("b\n"u8));
+        Directory.Delete(Path);
+        Write(file, "c\n");
+        Assert.Equal("c\n", File.ReadAllText(Path));
+    }
+
+    private static void Write(LogFile file, string lines) =>
+        Assert.Equal(lines.Length, file.Write(Encoding.UTF8.GetBytes(lines)));
 }

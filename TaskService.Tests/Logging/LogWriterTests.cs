@@ -46,31 +46,65 @@ public sealed class LogWriterTests
     }
 
     [Fact]
-    public async Task Lines_that_the_target_refuses_are_counted_and_said_when_it_takes_some_again()
+    public async Task Lines_that_the_target_does_not_take_are_counted_and_said_when_it_does_again()
     {
         using var target = new SlowTarget { Fails = true };
         using (var writer = new LogWriter(target, "test", Format))
         {
-            writer.Append("a\nb\n"u8);
+            writer.Append("a\nb\nc\n"u8);
             await Until.TrueAsync(() => writer.Dropped == 2, "the count of lost lines");
             target.Fails = false;
-            writer.Append("c\n"u8);
+            writer.Append("d\n"u8);
         }
-        // Which of the two comes first depends on when the target takes lines again.
-        Assert.Equal(2, target.Lines.Length);
-        Assert.Contains("c", target.Lines);
-        Assert.Equal("2", LogfmtLine.Parse(Assert.Single(target.Lines, line => line != "c"))["dropped"]);
+        // Which of the last two comes first depends on when the target takes lines again.
+        Assert.Equal("a", target.Lines[0]);
+        Assert.Contains("d", target.Lines);
+        var said = LogfmtLine.Parse(Assert.Single(target.Lines, line => line is not ("a" or "d")));
+        Assert.Equal("2", said["dropped"]);
+    }
+
+    [Fact]
+    public async Task Whatever_the_target_throws_the_process_goes_on()
+    {
+        using var target = new SlowTarget { Throws = true };
+        using (var writer = new LogWriter(target, "test", Format))
+        {
+            writer.Append("a\n"u8);
+            await Until.TrueAsync(() => writer.Dropped == 1, "the count of lost lines");
+            target.Throws = false;
+            writer.Append("b\n"u8);
+        }
+        Assert.Contains("b", target.Lines);
+    }
+
+    [Fact]
+    public void A_line_after_the_end_is_counted_as_dropped()
+    {
+        using var target = new SlowTarget();
+        var writer = new LogWriter(target, "test", Format);
+        writer.Append("a\n"u8);
+        writer.Dispose();
+        writer.Append("b\n"u8);
+        writer.Dispose();
+        Assert.Equal(["a"], target.Lines);
+        Assert.Equal(1, writer.Dropped);
+        Assert.True(target.IsClosed);
     }
 
     /// <summary>A disk or terminal that hangs or is full when the test says so.</summary>
-    private sealed class SlowTarget : MemoryStream
+    private sealed class SlowTarget : LogTarget
     {
         private readonly ManualResetEventSlim open = new(true);
         private readonly StringBuilder text = new();
 
         public volatile bool IsWriting;
 
+        /// <summary>Whether it takes one line and no more.</summary>
         public bool Fails { get; set; }
+
+        public bool Throws { get; set; }
+
+        public bool IsClosed { get; private set; }
 
         public string[] Lines => text.ToString().Split('\n')[..^1];
 
@@ -78,21 +112,23 @@ public sealed class LogWriterTests
 
         public void GoOn() => open.Set();
 
-        public override void Write(ReadOnlySpan<byte> buffer)
+        public override int Write(ReadOnlySpan<byte> lines)
         {
             IsWriting = true;
             open.Wait();
-            if (Fails)
+            if (Throws)
             {
-                throw new IOException("No space left on device");
+                throw new NotSupportedException("what nobody thought of");
             }
-            text.Append(Encoding.UTF8.GetString(buffer));
+            var taken = Fails ? lines[..(lines.IndexOf((byte)'\n') + 1)] : lines;
+            text.Append(Encoding.UTF8.GetString(taken));
+            return taken.Length;
         }
 
         protected override void Dispose(bool disposing)
         {
+            IsClosed = true;
             open.Dispose();
-            base.Dispose(disposing);
         }
     }
 }

@@ -1,0 +1,40 @@
+namespace TaskService.Telemetry.Logging;
+
+/// <summary>Where a <see cref="LogWriter"/> writes to. Used by one thread.</summary>
+public abstract class LogTarget : IDisposable
+{
+    /// <summary>Writes whole lines, as many as it can.</summary>
+    /// <returns>How many bytes are written; less than all when it failed, and then up to the end of a line.</returns>
+    public abstract int Write(ReadOnlySpan<byte> lines);
+
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    protected abstract void Dispose(bool disposing);
+}
+
+/// <summary>Standard output.</summary>
+internal sealed class LogConsole : LogTarget
+{
+    private readonly Stream output = Console.OpenStandardOutput();
+
+    public override int Write(ReadOnlySpan<byte> lines)
+    {
+        try
+        {
+            output.Write(lines);
+            output.Flush();
+            return lines.Length;
+        }
+        catch (IOException)
+        {
+            // Nobody reads it any more.
+            return 0;
+        }
+    }
+
+    protected override void Dispose(bool disposing) => output.Dispose();
+}
