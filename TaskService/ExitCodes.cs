@@ -31,16 +31,11 @@ internal static class ExitCodes
             await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, error.Problems));
             return Config;
         }
-        catch (OperationCanceledException)
-        {
-            // A signal while it was still starting: there was nothing to finish.
-            return Fine;
-        }
         catch (Exception error)
         {
             var expected = error is IOException or StorageException;
             var text = expected ? error.Message : $"unexpected {error.GetType().Name}: {error.Message}";
-            await Console.Error.WriteLineAsync($"taskservice: {text.ReplaceLineEndings(" ")}");
+            await Console.Error.WriteLineAsync($"taskservice: {ConfigProblems.OneLine(text)}");
             return Failed;
         }
     }

@@ -20,7 +20,7 @@ internal static class LoggingSettings
         [("brief", LogFormatKind.Brief), ("logfmt", LogFormatKind.Logfmt), ("json", LogFormatKind.Json)];
 
     /// <param name="section">The <c>logging</c> section.</param>
-    /// <param name="debug">Puts the service's logger, and every handler that it may reach, at debug.</param>
+    /// <param name="debug">Puts the service's logger, and every handler that it reaches, at debug.</param>
     public static LogSettings Read(ConfigSection section, bool debug)
     {
         var formats = Kinds.ToDictionary(kind => kind.Item1, kind => new LogFormatSettings(kind.Item2));
@@ -30,22 +30,56 @@ internal static class LoggingSettings
             var fields = formatter.Texts("fields");
             formats[name] = new LogFormatSettings(kind, fields.Count == 0 ? null : fields);
         }
-        var handlers = ReadHandlers(section.Section("handlers"), formats);
-        var loggers = section.Section("loggers").Sections().ToDictionary(
-            logger => logger.Name,
-            logger => ReadLogger(logger.Section, LogLevel.Information, handlers.Keys));
+        var handlerSection = section.Section("handlers");
+        var handlers = ReadHandlers(handlerSection, formats);
+        var loggers = ReadLoggers(section.Section("loggers"), handlers.Keys);
+        var root = ReadLogger(section.Section("root"), LogLevel.Warning, handlers.Keys, isRoot: true);
+        var used = loggers.Values.Append(root).SelectMany(logger => logger.Handlers).ToHashSet();
+        // A name that is misspelt is reported already, and says enough of the handler that was meant.
+        foreach (var name in used.All(handlers.ContainsKey) ? handlerSection.Keys.Except(used) : [])
+        {
+            handlerSection.Problem(name, "no logger uses this handler");
+        }
+        var settings = new LogSettings(handlers, loggers, root);
+        return debug ? WithDebug(settings) : settings;
+    }
+
+    private static LogSettings WithDebug(LogSettings settings)
+    {
+        var handlers = new Dictionary<string, LogHandlerSettings>(settings.Handlers);
+        foreach (var name in settings.HandlersOf(LoggerName))
+        {
+            handlers[name] = handlers[name] with { Level = Lower(handlers[name].Level) };
+        }
+        var own = settings.Loggers[LoggerName];
+        var loggers = new Dictionary<string, LoggerSettings>(settings.Loggers, StringComparer.OrdinalIgnoreCase)
+        {
+            [LoggerName] = own with { Level = Lower(own.Level) },
+        };
+        return settings with { Handlers = handlers, Loggers = loggers };
+
+        static LogLevel Lower(LogLevel level) => level is < LogLevel.Debug or LogLevel.None ? level : LogLevel.Debug;
+    }
+
+    private static Dictionary<string, LoggerSettings> ReadLoggers(
+        ConfigSection section, Dictionary<string, LogHandlerSettings>.KeyCollection handlers)
+    {
+        // Names of loggers are compared without regard to case wherever they are used.
+        var loggers = new Dictionary<string, LoggerSettings>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, logger) in section.Sections())
+        {
+            if (name.Contains('*', StringComparison.Ordinal))
+            {
+                section.Problem(name, "must be a name without *; it covers all below it anyhow");
+            }
+            if (!loggers.TryAdd(name, ReadLogger(logger, LogLevel.Information, handlers)))
+            {
+                section.Problem(name, "is there already, in another case");
+            }
+        }
         // Without a word about it, the service itself says what it does.
         loggers.TryAdd(LoggerName, new LoggerSettings(LogLevel.Information, [], Propagate: true));
-        var root = ReadLogger(section.Section("root"), LogLevel.Warning, handlers.Keys, isRoot: true);
-        if (debug)
-        {
-            loggers[LoggerName] = loggers[LoggerName] with { Level = Lower(loggers[LoggerName].Level) };
-            handlers = handlers.ToDictionary(
-                handler => handler.Key, handler => handler.Value with { Level = Lower(handler.Value.Level) });
-        }
-        return new LogSettings(handlers, loggers, root);
-
-        static LogLevel Lower(LogLevel level) => level < LogLevel.Debug ? level : LogLevel.Debug;
+        return loggers;
     }
 
     /// <summary>
@@ -79,7 +113,7 @@ internal static class LoggingSettings
                     "format", $"\"{formatName}\" is not known{ConfigProblems.Allowed(formatName, formats.Keys)}");
             }
             var file = isFile ? ReadFile(handler) : null;
-            if (file is not null && !paths.Add(file.Path))
+            if (file is { Path.Length: > 0 } && !paths.Add(Path.GetFullPath(file.Path)))
             {
                 handler.Problem("path", $"\"{file.Path}\" is already written by another handler");
             }
@@ -111,8 +145,7 @@ internal static class LoggingSettings
         Dictionary<string, LogHandlerSettings>.KeyCollection handlers,
         bool isRoot = false)
     {
-        // Without a word of configuration everything goes to the console, which then is the only handler.
-        var names = section.Texts("handlers", isRoot && handlers.Count == 1 ? [.. handlers] : []);
+        var names = section.Texts("handlers", isRoot ? [.. handlers] : []);
         foreach (var name in names.Where(name => !handlers.Contains(name)))
         {
             section.Problem("handlers", $"\"{name}\" is not a handler{ConfigProblems.Allowed(name, handlers)}");

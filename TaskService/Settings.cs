@@ -49,11 +49,7 @@ internal sealed record Settings(
     {
         if (options.Port is { } port)
         {
-            if (map.Members.GetValueOrDefault("service") is not ConfigMap service)
-            {
-                map.Members["service"] = service = new ConfigMap("--port");
-            }
-            service.Members["port"] = new ConfigScalar($"{port}", "--port");
+            EnvironmentConfig.Below(map, "service", "--port")?.Members["port"] = new ConfigScalar($"{port}", "--port");
         }
     }
 

@@ -46,6 +46,16 @@ public sealed class ConfigTests
             ["c.yaml:2: logging.root.handlers: \"consle\" is not a handler (did you mean \"console\"?)"] },
         { Memory + "logging: { root: { handlers: console } }",
             ["c.yaml:2: logging.root.handlers: must be a list, such as [a, b]"] },
+        { Memory + "logging: { handlers: { a: { type: console }, b: { type: console } }, root: { handlers: [a] } }",
+            ["c.yaml:2: logging.handlers.b: no logger uses this handler"] },
+        { Memory + "logging: { loggers: { 'Micro*x': { level: info } } }",
+            ["c.yaml:2: logging.loggers.Micro*x: must be a name without *; it covers all below it anyhow"] },
+        { Memory + "logging: { loggers: { TaskService: { level: info }, taskservice: { level: info } } }",
+            ["c.yaml:2: logging.loggers.taskservice: is there already, in another case"] },
+        { Memory + "logging: { handlers: { f: { type: file, path: x }, g: { type: file, path: ./x } } }",
+            ["c.yaml:2: logging.handlers.g.path: \"./x\" is already written by another handler"] },
+        { Memory + "service: { port: \"8080\\n\" }",
+            ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"8080 \""] },
         { Memory + "logging: { loggers: { a: { propagate: maybe } } }",
             ["c.yaml:2: logging.loggers.a.propagate: must be true or false, not \"maybe\""] },
         { Memory + "logging: { handlers: { f: { type: file } } }",
@@ -147,9 +157,29 @@ public sealed class ConfigTests
     }
 
     [Theory]
+    [InlineData("http://+:4", "0.0.0.0")]
+    [InlineData("http://*:4", "0.0.0.0")]
+    [InlineData("http://localhost:4", "127.0.0.1")]
+    [InlineData("http://127.0.0.1:4/", "127.0.0.1")]
+    [InlineData("http://[::1]:4", "::1")]
+    public void A_URL_also_says_the_address(string url, string address) =>
+        Assert.Equal(IPAddress.Parse(address), Read(Memory, $"ASPNETCORE_URLS={url}").Service.Address);
+
+    [Theory]
+    [InlineData("service: oops\n" + Memory, "PORT=1")]
+    [InlineData("task-db: memory", "TASKSERVICE__TASK_DB__FS=x")]
+    public void What_a_file_says_wrongly_is_not_hidden_by_what_ranks_above(string yaml, string environment)
+    {
+        var error = Assert.Throws<ConfigException>(() => Read(yaml, environment, new(Port: 1)));
+        Assert.Contains(error.Problems, problem => problem.Contains("must be a mapping", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("ASPNETCORE_URLS=https://+:1")]
     [InlineData("ASPNETCORE_URLS=http://+:1;http://+:2")]
     [InlineData("ASPNETCORE_URLS=nonsense")]
+    [InlineData("ASPNETCORE_URLS=http://example.org:80")]
+    [InlineData("ASPNETCORE_URLS=http://+:x")]
     [InlineData("PORT=x")]
     [InlineData("HTTP_PORTS=1;2")]
     [InlineData("TASKSERVICE__SERVICE__PRT=1")]

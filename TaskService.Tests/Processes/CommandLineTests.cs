@@ -99,6 +99,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("task-db: { fs: /proc/x }", "taskservice: task-db.fs: /proc/x is not a usable directory: ")]
     [InlineData(Memory + "logging: { handlers: { f: { type: file, path: c.yaml/x } } }",
         "taskservice: log file c.yaml/x cannot be written: ")]
+    [InlineData(Memory + "logging: { handlers: { f: { type: file, path: /dev/stdout } } }",
+        "taskservice: log file /dev/stdout cannot be written: it is not a regular file")]
     [InlineData(Memory + "logging: { handlers: { f: { type: file, path: /proc/x } } }",
         "taskservice: log file /proc/x cannot be written: ")]
     public async Task What_cannot_be_opened_is_one_line_and_exit_code_1(string yaml, string message)
@@ -125,7 +127,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task Without_a_file_the_one_beside_the_binary_is_used_and_nothing_else_is_read()
     {
         await File.WriteAllTextAsync(
-            directory.File("appsettings.json"), """{"Urls":"http://127.0.0.1:1","AllowedHosts":"nobody"}""");
+            directory.File("appsettings.json"), "{ this is nobody's business");
         using var process = ServiceProcess.Start(directory.Path, "-p", "0");
         var address = await process.ListeningAsync();
         using var client = new HttpClient { BaseAddress = address };

@@ -69,7 +69,8 @@ internal static class CommandLine
             // A validator and the parser may both complain about one value; the first one says it best.
             var error = parsed.Errors.FirstOrDefault(error => error.Message.StartsWith("--", StringComparison.Ordinal))
                 ?? parsed.Errors[0];
-            await Console.Error.WriteLineAsync($"taskservice: {error.Message.TrimEnd('.')} (see --help)");
+            var message = ConfigProblems.OneLine(error.Message.TrimEnd('.'));
+            await Console.Error.WriteLineAsync($"taskservice: {message} (see --help)");
             return ExitCodes.Usage;
         }
         return await parsed.InvokeAsync(new InvocationConfiguration

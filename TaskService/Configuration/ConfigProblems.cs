@@ -8,7 +8,10 @@ internal sealed class ConfigProblems
     public IReadOnlyList<string> Lines => lines;
 
     public void Add(string where, string path, string message) =>
-        lines.Add(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}");
+        lines.Add(OneLine(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}"));
+
+    /// <summary>With a blank for what would end the line, or do something to a terminal.</summary>
+    public static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 
     /// <summary>
     /// The end of a message about a name that is not known: what is allowed, or what was probably meant.

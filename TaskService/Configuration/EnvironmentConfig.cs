@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TaskService.Configuration;
 
 /// <summary>
@@ -44,21 +46,32 @@ internal static class EnvironmentConfig
         }
         if (environment.TryGetValue("ASPNETCORE_URLS", out var urls) && urls.Length > 0)
         {
-            // The host may be a wildcard, which no URI parser takes.
-            var afterHost = urls.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
-                && !urls.Contains(';', StringComparison.Ordinal)
-                ? urls[(urls.LastIndexOf(':') + 1)..].TrimEnd('/')
-                : "";
-            if (afterHost.Length > 0 && afterHost.All(char.IsAsciiDigit))
-            {
-                Set(root, ["service", "port"], afterHost, "ASPNETCORE_URLS", problems);
-            }
-            else
-            {
-                problems.Add(
-                    "environment ASPNETCORE_URLS", "service.port", $"must be one URL http://host:port, not \"{urls}\"");
-            }
+            ApplyUrl(root, urls, problems);
         }
+    }
+
+    private static void ApplyUrl(ConfigMap root, string url, ConfigProblems problems)
+    {
+        const string scheme = "http://";
+        var authority = url.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? url[scheme.Length..].TrimEnd('/') : "";
+        var colon = authority.LastIndexOf(':');
+        var address = colon < 0 ? null : authority[..colon] switch
+        {
+            // A wildcard, which no parser of URIs takes.
+            "+" or "*" => IPAddress.Any,
+            "localhost" => IPAddress.Loopback,
+            var host => IPAddress.TryParse(host, out var parsed) ? parsed : null,
+        };
+        if (address is null || !ushort.TryParse(authority[(colon + 1)..], out _))
+        {
+            problems.Add(
+                "environment ASPNETCORE_URLS",
+                "service.port",
+                $"must be one URL such as http://+:8080 or http://127.0.0.1:8080, not \"{url}\"");
+            return;
+        }
+        Set(root, ["service", "address"], $"{address}", "ASPNETCORE_URLS", problems);
+        Set(root, ["service", "port"], authority[(colon + 1)..], "ASPNETCORE_URLS", problems);
     }
 
     private static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems)
@@ -73,9 +86,10 @@ internal static class EnvironmentConfig
         for (var i = 0; i < names.Length - 1; i++)
         {
             var key = Key(map, names[i]);
-            if (map.Members.GetValueOrDefault(key) is not ConfigMap below)
+            if (Below(map, key, where) is not { } below)
             {
-                map.Members[key] = below = new ConfigMap(where);
+                // The reader of this level says what is wrong with it.
+                return;
             }
             if (i == 0 && key == "task-db")
             {
@@ -84,6 +98,16 @@ internal static class EnvironmentConfig
             map = below;
         }
         map.Members[Key(map, names[^1])] = new ConfigScalar(value, where);
+    }
+
+    /// <summary>The level under a key, made when nothing is there; null when something else is.</summary>
+    public static ConfigMap? Below(ConfigMap map, string key, string where)
+    {
+        if (map.Members.GetValueOrDefault(key) is null or ConfigScalar { Text: null })
+        {
+            map.Members[key] = new ConfigMap(where);
+        }
+        return map.Members[key] as ConfigMap;
     }
 
     // An engine that the environment names replaces the one of the file.
