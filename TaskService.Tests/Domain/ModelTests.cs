@@ -110,6 +110,15 @@ public sealed class ModelTests
             Text(new TaskJson { Title = "t", DueDate = 1663738852.0000001 }.ToDomain()));
     }
 
+    [Theory]
+    [InlineData(1.003691)]
+    [InlineData(-1.003691)]
+    [InlineData(0.000001)]
+    [InlineData(86399.999999)]
+    [InlineData(1e9 + 0.1)]
+    public void A_due_date_in_microseconds_comes_back_as_the_same_number(double due) =>
+        Assert.Equal(due, TaskJson.FromDomain(new TaskJson { Title = "t", DueDate = due }.ToDomain()).DueDate);
+
     private static object? ValueOf(TaskEntry task, string property) =>
         typeof(TaskEntry).GetProperty(property)!.GetValue(task);
 

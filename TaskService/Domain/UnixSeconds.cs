@@ -14,6 +14,9 @@ internal static class UnixSeconds
 
     private const long MicrosecondsPerSecond = 1_000_000;
 
+    // Up to here a double holds every whole number.
+    private const long ExactMax = 1L << 53;
+
     /// <returns>False when it is out of bounds or not a number.</returns>
     public static bool TryToMicroseconds(double seconds, out long microseconds)
     {
@@ -31,6 +34,11 @@ internal static class UnixSeconds
 
     public static double FromMicroseconds(long microseconds)
     {
+        if (Math.Abs(microseconds) <= ExactMax)
+        {
+            // Rounded once, which gives the double that the decimal number stands for.
+            return (double)microseconds / MicrosecondsPerSecond;
+        }
         var (whole, rest) = Math.DivRem(microseconds, MicrosecondsPerSecond);
         return whole + ((double)rest / MicrosecondsPerSecond);
     }

@@ -68,6 +68,9 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     [InlineData("torn.json", """{"title":"t""")]
     [InlineData("list.json", "[1]")]
     [InlineData("null.json", "null")]
+    [InlineData("null-title.json", """{"title":null}""")]
+    [InlineData("null-priority.json", """{"title":"t","priority":null}""")]
+    [InlineData("null-completed.json", """{"title":"t","completed":null}""")]
     [InlineData("rule.json", """{"title":""}""")]
     [InlineData("long.json", """{"title":"t","description":"\u0000"}""")]
     [InlineData("priority.json", """{"title":"t","priority":"HIGH"}""")]
@@ -98,12 +101,13 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         var path = Directory.CreateDirectory(directory.File("mixed")).FullName;
         Directory.CreateDirectory(Path.Combine(path, "folder.json"));
         await File.WriteAllTextAsync(Path.Combine(path, "README.txt"), "hello", Cancel);
-        await File.WriteAllTextAsync(Path.Combine(path, ".a.7.tmp"), "half", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(path, ".a.json.7.tmp"), "half", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(path, ".mine.tmp"), "kept", Cancel);
         await using (var store = await OpenAsync(path))
         {
             Assert.Empty(await store.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel));
         }
-        Assert.Equal(["README.txt"], Files(path));
+        Assert.Equal([".mine.tmp", "README.txt"], Files(path).Order(StringComparer.Ordinal));
         Assert.True(Directory.Exists(Path.Combine(path, "folder.json")));
     }
 

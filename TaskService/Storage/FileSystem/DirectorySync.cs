@@ -33,6 +33,8 @@ internal sealed class DirectorySync(SafeFileHandle? directory) : IDisposable
             // Who comes from now on may have renamed after the fsync began, and needs the next one.
             (running, waiting) = (waiting!, null);
         }
+        // After one that failed, the next would succeed without having done what the first could not.
+        await previous;
         Durable.Sync(directory!);
     }
 }

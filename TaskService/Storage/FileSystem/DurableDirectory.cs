@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using TaskService.Domain;
 
 namespace TaskService.Storage.FileSystem;
@@ -7,11 +8,8 @@ namespace TaskService.Storage.FileSystem;
 /// and the
 /// directory synced. When that last sync fails, nobody knows what the disk has, and it takes no more changes.
 /// </summary>
-internal sealed class DurableDirectory : IDisposable
+internal sealed partial class DurableDirectory : IDisposable
 {
-    /// <summary>How the names of files end that are not finished. They begin with a dot.</summary>
-    public const string TemporarySuffix = ".tmp";
-
     private readonly DirectorySync sync;
     private long temporaryNumber;
     private volatile string? failure;
@@ -23,9 +21,9 @@ internal sealed class DurableDirectory : IDisposable
     {
         Path = path;
         Durable.CreateDirectory(path);
-        foreach (var unfinished in Directory.EnumerateFiles(path, ".*" + TemporarySuffix))
+        foreach (var unfinished in Directory.GetFiles(path).Where(file => Temporary().IsMatch(file)))
         {
-            File.Delete(unfinished);
+            DeleteQuietly(unfinished);
         }
         sync = new DirectorySync(Durable.OpenDirectory(path));
     }
@@ -82,7 +80,7 @@ internal sealed class DurableDirectory : IDisposable
 
     private void Write(string name, byte[] content)
     {
-        var temporary = PathOf($".{name}.{Interlocked.Increment(ref temporaryNumber)}{TemporarySuffix}");
+        var temporary = PathOf($".{name}.{Interlocked.Increment(ref temporaryNumber)}.tmp");
         try
         {
             using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write))
@@ -107,7 +105,11 @@ internal sealed class DurableDirectory : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // It failed once already; that error is the one to report. The next start removes what is left.
+            // Where something failed already, that error is the one to report. The next start tries again.
         }
     }
+
+    // Names that only we make.
+    [GeneratedRegex(@"[/\\]\.[A-Za-z0-9-]+\.(json|pending)\.[0-9]+\.tmp$")]
+    private static partial Regex Temporary();
 }

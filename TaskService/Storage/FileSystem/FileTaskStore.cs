@@ -141,8 +141,7 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
         {
             return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException error)
-            when (error is not (DirectoryNotFoundException or FileNotFoundException) && File.Exists(path))
+        catch (IOException error) when (DiskErrors.IsLocked(error))
         {
             throw new IOException($"another process uses it ({Path.GetFileName(path)} is locked)", error);
         }
