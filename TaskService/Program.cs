@@ -15,10 +15,8 @@ internal static class Program
 
     internal static WebApplication Build(Settings settings, LogSystem logs, CancellationToken stopping)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        // The YAML file, the environment and the command line are read already; nothing else is.
-        builder.Configuration.Sources.Clear();
-
+        // Empty, so that nothing but the YAML file, the environment and the command line is read, as it was already.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.ClearProviders().AddProvider(logs);
         builder.Services.Configure<LoggerFilterOptions>(
             options => LoggingSettings.SetLevels(options, settings.Logging));
@@ -29,7 +27,9 @@ internal static class Program
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
         builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
-        builder.WebHost.ConfigureKestrel(kestrel =>
+        // How long a stop may take is decided by who asks for it.
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             // Bodies are limited where they are read, so that who sends too much gets an answer.
@@ -68,9 +68,15 @@ internal static class Program
             return ExitCodes.Fine;
         }
         using var signals = new StopSignals();
-        await using var host = await TodoListHost.StartAsync(settings, signals.First);
-        await signals.WaitAsync();
-        await host.StopAsync();
+        try
+        {
+            await using var host = await TodoListHost.StartAsync(settings, signals.First);
+            await signals.WaitAsync();
+        }
+        catch (OperationCanceledException) when (signals.First.IsCancellationRequested)
+        {
+            // It was still starting: there is nothing to finish.
+        }
         return ExitCodes.Fine;
     }
 }

@@ -16,13 +16,14 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly CancellationTokenSource stopping = new();
     private readonly WebApplication app;
     private readonly ITaskStore store;
-    private int stopped;
+    private readonly Lazy<Task> stopped;
 
     private TodoListHost(Settings settings, LogSystem logs)
     {
         (this.settings, this.logs) = (settings, logs);
         app = Program.Build(settings, logs, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
+        stopped = new Lazy<Task>(StopOnceAsync);
     }
 
     /// <summary>The port that it listens on.</summary>
@@ -51,23 +52,27 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <summary>
     /// Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.
     /// </summary>
-    public async Task StopAsync()
-    {
-        if (Interlocked.Exchange(ref stopped, 1) != 0)
-        {
-            return;
-        }
-        Say("SHUTTING DOWN");
-        await stopping.CancelAsync();
-        await Task.Delay(settings.Service.PreStopDelay);
-        using var deadline = new CancellationTokenSource(settings.Service.ShutdownTimeMax);
-        await app.StopAsync(deadline.Token);
-        await store.DisposeAsync();
-        Say("STOPPED");
-        await ReleaseAsync();
-    }
+    public Task StopAsync() => stopped.Value;
 
     public async ValueTask DisposeAsync() => await StopAsync();
+
+    private async Task StopOnceAsync()
+    {
+        try
+        {
+            Say("SHUTTING DOWN");
+            await stopping.CancelAsync();
+            await Task.Delay(settings.Service.PreStopDelay);
+            using var deadline = new CancellationTokenSource(settings.Service.ShutdownTimeMax);
+            await app.StopAsync(deadline.Token);
+            await store.DisposeAsync();
+            Say("STOPPED");
+        }
+        finally
+        {
+            await ReleaseAsync();
+        }
+    }
 
     private async Task ListenAsync(CancellationToken cancel)
     {

@@ -106,6 +106,23 @@ public sealed class RequestLogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_client_that_leaves_within_its_body_is_499_and_nobody_else_complains()
+    {
+        using (var client = new System.Net.Sockets.TcpClient())
+        {
+            await client.ConnectAsync("127.0.0.1", service.Port);
+            var head = "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"u8.ToArray();
+            await client.GetStream().WriteAsync(head);
+            await files.LinesAsync("logfmt", 2);
+        }
+        await files.LinesAsync("logfmt", 3);
+        using var next = await service.SendAsync("GET", "/tasks");
+        var lines = (await files.LinesAsync("logfmt", 5)).Select(LogfmtLine.Parse).ToArray();
+        Assert.Equal(("INFO", "499", "0"), (lines[2]["level"], lines[2]["status"], lines[2]["bytes"]));
+        Assert.DoesNotContain("reason", lines[2].Keys);
+    }
+
+    [Fact]
     public async Task Health_is_logged_at_debug_only()
     {
         using var ready = await service.SendAsync("GET", "/health/ready");

@@ -45,7 +45,7 @@ internal static class RequestBody
         {
             return (null, Problem.UnsupportedMediaType("The Content-Encoding must be gzip, or none."));
         }
-        if (request.ContentLength > BytesMax || await ReadRawAsync(request.BodyReader, cancel) is not { } raw)
+        if (request.ContentLength > BytesMax || await ReadRawAsync(request, cancel) is not { } raw)
         {
             return (null, Problem.ContentTooLarge);
         }
@@ -76,14 +76,21 @@ internal static class RequestBody
     }
 
     /// <returns>Null when it is too large.</returns>
-    private static async ValueTask<byte[]?> ReadRawAsync(PipeReader reader, CancellationToken cancel)
+    private static async ValueTask<byte[]?> ReadRawAsync(HttpRequest request, CancellationToken cancel)
     {
+        var reader = request.BodyReader;
         while (true)
         {
             ReadResult read;
             try
             {
                 read = await reader.ReadAsync(cancel);
+            }
+            catch (BadHttpRequestException error)
+                when (error.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null)
+            {
+                // With a length there is no framing to get wrong: the client ended before its body did.
+                throw new ConnectionResetException("The client closed the connection within its body", error);
             }
             catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
             {

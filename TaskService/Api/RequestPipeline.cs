@@ -36,8 +36,9 @@ internal sealed class RequestPipeline(
         var (endpointAnswer, template, exception) = await AnswerAsync(http, target);
         var (answer, coding) = AnswerWriter.Negotiate(http.Request, endpointAnswer);
         var (status, bytes) = (answer.Status, 0L);
-        // What is on its way already can only be broken off: the client must see that it is not whole.
-        if (exception is not null && http.Response.HasStarted)
+        // What is on its way already can only be broken off, so that the client sees that it is not whole; and one that
+        // has gone gets nothing.
+        if (status == RequestOutcome.ClientClosedRequest || (exception is not null && http.Response.HasStarted))
         {
             http.Abort();
         }
@@ -53,8 +54,14 @@ internal sealed class RequestPipeline(
                 http.Abort();
             }
         }
+        var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
         log.Response(http, operation, target, new RequestOutcome(
-            status, template, answer.Problem?.Message, bytes, Stopwatch.GetElapsedTime(started), exception));
+            status, template, reason, bytes, Stopwatch.GetElapsedTime(started), exception));
+        if (exception is ConnectionResetException { InnerException: BadHttpRequestException unread })
+        {
+            // The server has to know, or it would look for the next request in what is left of this one.
+            throw unread;
+        }
     }
 
     private async ValueTask<(Answer Answer, string Template, Exception? Exception)> AnswerAsync(
