@@ -53,7 +53,8 @@ internal static class EnvironmentConfig
     private static void ApplyUrl(ConfigMap root, string url, ConfigProblems problems)
     {
         const string scheme = "http://";
-        var authority = url.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) ? url[scheme.Length..].TrimEnd('/') : "";
+        var isHttp = url.StartsWith(scheme, StringComparison.OrdinalIgnoreCase);
+        var authority = isHttp ? url[scheme.Length..].TrimEnd('/') : "";
         var colon = authority.LastIndexOf(':');
         var address = colon < 0 ? null : authority[..colon] switch
         {
