@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Admin;
 using TaskService.Api;
@@ -26,18 +25,7 @@ internal static class Program
         builder.Services.AddSingleton<TodoListService>();
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
-        builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
-        // How long a stop may take is decided by who asks for it.
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            // Bodies are limited where they are read, so that who sends too much gets an answer.
-            kestrel.Limits.MaxRequestBodySize = null;
-            // Any byte may stand in a header; what it means is decided where it is used.
-            kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
-            kestrel.Listen(settings.Service.Address, settings.Service.Port);
-        });
+        Server.Configure(builder, settings.Service);
         var app = builder.Build();
 
         var routes = new Routes();
