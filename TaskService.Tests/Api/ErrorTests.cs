@@ -211,6 +211,20 @@ public sealed class ErrorTests : IAsyncLifetime
         await ErrorBody.AssertAsync(withoutLength, 413, "Content Too Large", "POST", "/tasks");
     }
 
+    [Theory]
+    [InlineData("POST", "/nope", 404)]
+    [InlineData("PUT", "/tasks", 405)]
+    [InlineData("POST", "/tasks", 413)]
+    public async Task Who_sends_a_large_body_and_asks_to_close_sees_the_answer(string method, string path, int status)
+    {
+        var head = $"{method} {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 8000000\r\n\r\n";
+        byte[] request = [.. Encoding.Latin1.GetBytes(head), .. new byte[8_000_000]];
+        for (var round = 0; round < TestRoot.Scale(5, 50); round++)
+        {
+            Assert.Equal(status, (await RawClient.SendAsync(service.Port, request)).Status);
+        }
+    }
+
     [Fact]
     public async Task A_body_that_is_not_framed_correctly_is_400()
     {

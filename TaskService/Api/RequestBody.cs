@@ -19,6 +19,8 @@ internal static class RequestBody
 
     public const string MergePatch = "application/merge-patch+json";
 
+    // Of a body that is refused; who sends more has to bear a reset.
+    private const long DrainedBytesMax = 256L * 1024 * 1024;
     private const string Json = "application/json";
     private const string Form = "application/x-www-form-urlencoded";
     private const int GzipTrailerBytes = 8;
@@ -50,6 +52,32 @@ internal static class RequestBody
             return (null, Problem.ContentTooLarge);
         }
         return isGzip ? Decode(raw) : (raw, null);
+    }
+
+    /// <summary>
+    /// Reads away what nobody wanted of a body. A connection that is closed with something unread is reset, and a
+    /// client
+    /// that is still sending would not see the answer.
+    /// </summary>
+    public static async ValueTask DrainAsync(HttpRequest request, CancellationToken cancel)
+    {
+        try
+        {
+            for (long drained = 0; drained < DrainedBytesMax;)
+            {
+                var read = await request.BodyReader.ReadAsync(cancel);
+                drained += read.Buffer.Length;
+                request.BodyReader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted)
+                {
+                    return;
+                }
+            }
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or OverflowException)
+        {
+            // It was answered already; how it goes on is of no interest.
+        }
     }
 
     /// <summary>

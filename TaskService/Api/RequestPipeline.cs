@@ -57,6 +57,10 @@ internal sealed class RequestPipeline(
         var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
         log.Response(http, operation, target, new RequestOutcome(
             status, template, reason, bytes, Stopwatch.GetElapsedTime(started), exception));
+        if (answer.Problem is not null && exception is null)
+        {
+            await RequestBody.DrainAsync(http.Request, http.RequestAborted);
+        }
         if (exception is ConnectionResetException { InnerException: BadHttpRequestException unread })
         {
             // The server has to know, or it would look for the next request in what is left of this one.

@@ -1,0 +1,88 @@
+using System.Net.Sockets;
+using System.Text;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>An answer as bytes on the wire, read without any help that could hide what is wrong with it.</summary>
+/// <param name="Status">0 when the connection was closed without an answer.</param>
+/// <param name="Head">The status line and the header lines.</param>
+/// <param name="Body">Without its framing.</param>
+internal sealed record RawAnswer(int Status, string Head, string Body)
+{
+    public static readonly RawAnswer None = new(0, "", "");
+
+    public string? Header(string name) => Head.Split("\r\n")
+        .Where(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
+        .Select(line => line[(name.Length + 1)..].Trim()).FirstOrDefault();
+}
+
+/// <summary>Sends bytes that no client library would.</summary>
+internal static class RawClient
+{
+    /// <param name="port">Of the service, on the loopback address.</param>
+    /// <param name="request">What is sent, in one piece.</param>
+    /// <param name="isCut">Whether the request is not whole: the connection is then closed from this side, too.</param>
+    public static async Task<RawAnswer> SendAsync(int port, byte[] request, bool isCut = false)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync("127.0.0.1", port);
+        var stream = client.GetStream();
+        using var limit = new CancellationTokenSource(Until.Limit);
+        try
+        {
+            await stream.WriteAsync(request, limit.Token);
+            if (isCut)
+            {
+                client.Client.Shutdown(SocketShutdown.Send);
+            }
+            var isHead = request.AsSpan().StartsWith("HEAD "u8);
+            return await ReadAsync(stream, isHead, isCut, limit.Token);
+        }
+        catch (IOException)
+        {
+            // Reset, because the server did not want the rest of it.
+            return RawAnswer.None;
+        }
+    }
+
+    private static async Task<RawAnswer> ReadAsync(
+        NetworkStream stream, bool isHead, bool isCut, CancellationToken cancel)
+    {
+        var text = new StringBuilder();
+        var piece = new byte[16 * 1024];
+        while (true)
+        {
+            if (Whole(text.ToString(), isHead) is { } answer)
+            {
+                return answer;
+            }
+            var length = await stream.ReadAsync(piece, cancel);
+            if (length == 0)
+            {
+                // The server takes a client that stopped sending for one that has gone.
+                Assert.True(isCut || text.Length == 0, $"the answer ends within itself: {text}");
+                return RawAnswer.None;
+            }
+            text.Append(Encoding.Latin1.GetString(piece, 0, length));
+        }
+    }
+
+    private static RawAnswer? Whole(string text, bool isHead)
+    {
+        var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        if (end < 0)
+        {
+            return null;
+        }
+        var answer = new RawAnswer(int.Parse(text.AsSpan(9, 3), null), text[..end], text[(end + 4)..]);
+        if (isHead || answer.Status is 204 or 304)
+        {
+            return answer with { Body = "" };
+        }
+        if (answer.Header("Transfer-Encoding") == "chunked")
+        {
+            return answer.Body.EndsWith("\r\n0\r\n\r\n", StringComparison.Ordinal) ? answer : null;
+        }
+        return answer.Body.Length >= int.Parse(answer.Header("Content-Length") ?? "0", null) ? answer : null;
+    }
+}
