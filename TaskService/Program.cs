@@ -25,11 +25,11 @@ internal static class Program
         builder.Services.AddSingleton<TodoListService>();
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
-        Server.Configure(builder, settings.Service);
+        Server.Configure(builder, settings.Service, settings.Http);
         var app = builder.Build();
 
         var routes = new Routes();
-        new TaskEndpoints(app.Services.GetRequiredService<TodoListService>()).AddTo(routes);
+        new TaskEndpoints(app.Services.GetRequiredService<TodoListService>(), settings.Http.BodyBytesMax).AddTo(routes);
         var health = new Health(app.Services.GetRequiredService<HealthCheckService>(), stopping);
         routes.Add(HttpMethods.Get, "/health/live", Health.LiveAsync);
         routes.Add(HttpMethods.Get, "/health/ready", health.ReadyAsync);
@@ -40,7 +40,9 @@ internal static class Program
             settings.Service.Name,
             TimeProvider.System);
         var ids = new RequestIds(settings.Service.RequestIdHeader);
-        app.Run(new RequestPipeline(routes, new AnswerWriter(settings.Debug), log, ids, stopping).InvokeAsync);
+        var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
+        var writer = new AnswerWriter(settings.Debug);
+        app.Run(new RequestPipeline(routes, writer, log, ids, limits, stopping).InvokeAsync);
         return app;
     }
 

@@ -1,11 +1,12 @@
 using System.Text;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace TaskService;
 
 /// <summary>The web server: where it listens, and which of its defaults are not ours.</summary>
 internal static class Server
 {
-    public static void Configure(WebApplicationBuilder builder, ServiceSettings settings)
+    public static void Configure(WebApplicationBuilder builder, ServiceSettings service, HttpSettings http)
     {
         // When to stop, and how long that may take, is decided by the program.
         builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
@@ -13,11 +14,25 @@ internal static class Server
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            // Bodies are limited where they are read, so that who sends too much gets an answer.
-            kestrel.Limits.MaxRequestBodySize = null;
             // Any byte may stand in a header; what it means is decided where it is used.
             kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
-            kestrel.Listen(settings.Address, settings.Port);
+            SetLimits(kestrel.Limits, http);
+            kestrel.Listen(service.Address, service.Port);
         });
+    }
+
+    private static void SetLimits(KestrelServerLimits limits, HttpSettings http)
+    {
+        // Bodies are limited where they are read, so that who sends too much gets an answer.
+        limits.MaxRequestBodySize = null;
+        limits.MaxRequestLineSize = http.RequestLineBytesMax;
+        limits.MaxRequestBufferSize = Math.Max(limits.MaxRequestBufferSize ?? 0, http.RequestLineBytesMax);
+        limits.MaxRequestHeadersTotalSize = http.HeaderBytesMax;
+        limits.MaxRequestHeaderCount = http.HeadersMax;
+        limits.MaxConcurrentConnections = http.ConnectionsMax;
+        limits.RequestHeadersTimeout = http.HeaderTimeMax;
+        limits.KeepAliveTimeout = http.IdleTimeMax;
+        var rate = new MinDataRate(http.BytesPerSecondMin, TimeSpan.FromSeconds(5));
+        (limits.MinRequestBodyDataRate, limits.MinResponseDataRate) = (rate, rate);
     }
 }

@@ -12,7 +12,11 @@ namespace TaskService;
 /// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
 internal sealed record Settings(
-    ServiceSettings Service, LogSettings Logging, Func<ILoggerFactory, ITaskStore> CreateStore, bool Debug)
+    ServiceSettings Service,
+    HttpSettings Http,
+    LogSettings Logging,
+    Func<ILoggerFactory, ITaskStore> CreateStore,
+    bool Debug)
 {
     public const string DefaultFile = "configs/todoList-local.yaml";
 
@@ -38,6 +42,7 @@ internal sealed record Settings(
         var root = new ConfigSection("", map, file, problems);
         var settings = new Settings(
             ServiceSettings.Read(root.Section("service")),
+            HttpSettings.Read(root.Section("http")),
             LoggingSettings.Read(root.Section("logging"), options.Debug),
             StorageEngines.Read(root, "task-db"),
             options.Debug);

@@ -42,6 +42,11 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             throw new InvalidOperationException("in the middle");
         });
         routes.Add("GET", "/sets", SetAsync);
+        routes.Add("GET", "/open", http =>
+        {
+            http.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
         routes.Add("GET", "/waits", async (http, _, _) =>
         {
             await new TaskCompletionSource().Task.WaitAsync(http.RequestAborted);
@@ -49,8 +54,9 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         });
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
         var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
+        var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromMilliseconds(500));
         var pipeline = new RequestPipeline(
-            routes, new AnswerWriter(debug: false), log, new RequestIds(""), CancellationToken.None);
+            routes, new AnswerWriter(debug: false), log, new RequestIds(""), limits, CancellationToken.None);
         app.Run(pipeline.InvokeAsync);
     }
 
@@ -107,6 +113,31 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             ("a \"b\"", "2", "0.5", "true", "1.500", null),
             (lines[2]["text"], lines[2]["count"], lines[2]["ratio"],
                 lines[2]["flag"], lines[2]["took"], lines[2]["nothing"]));
+    }
+
+    [Fact]
+    public async Task A_request_that_takes_too_long_is_503_and_says_when_to_come_back()
+    {
+        using var response = await client.GetAsync(new Uri("/waits", UriKind.Relative));
+        var body = await ErrorBody.AssertAsync(response, 503, "Service Unavailable", "GET", "/waits");
+        Assert.Equal("The request took too long.", body.GetProperty("detail").GetString());
+        Assert.Equal("1", response.Headers.RetryAfter?.ToString());
+    }
+
+    [Fact]
+    public async Task More_requests_at_once_than_are_allowed_are_503_but_health_is_answered()
+    {
+        var waiting = Enumerable.Range(0, 2).Select(_ => client.GetAsync(new Uri("/waits", UriKind.Relative))).ToList();
+        await files.LinesAsync("logfmt", 2);
+        using var refused = await client.GetAsync(new Uri("/sets", UriKind.Relative));
+        var body = await ErrorBody.AssertAsync(refused, 503, "Service Unavailable", "GET", "/sets");
+        Assert.Equal("There are too many requests at once.", body.GetProperty("detail").GetString());
+        Assert.Equal("1", refused.Headers.RetryAfter?.ToString());
+        using var health = await client.GetAsync(new Uri("/open", UriKind.Relative));
+        Assert.Equal(204, (int)health.StatusCode);
+        await Task.WhenAll(waiting);
+        using var afterwards = await client.GetAsync(new Uri("/sets", UriKind.Relative));
+        Assert.Equal(204, (int)afterwards.StatusCode);
     }
 
     [Fact]

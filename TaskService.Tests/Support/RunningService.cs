@@ -31,10 +31,11 @@ internal sealed class RunningService : IAsyncDisposable
         + " } } }";
 
     public static async Task<RunningService> StartAsync(
-        string taskDb = "memory:", string? logging = null, string service = "", bool debug = false)
+        string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false)
     {
         var yaml = $$"""
             service: { address: 127.0.0.1, port: 0, {{service}} }
+            http: { {{http}} }
             task-db: { {{taskDb}} }
             {{logging ?? Quiet}}
             """;

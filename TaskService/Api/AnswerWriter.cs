@@ -86,6 +86,10 @@ internal sealed class AnswerWriter(bool debug)
         {
             headers["Accept-Patch"] = answer.AcceptPatch;
         }
+        if (answer.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            headers.RetryAfter = "1";
+        }
         if (answer.Tag is { } tag)
         {
             headers.ETag = Preconditions.Format(tag, coding);

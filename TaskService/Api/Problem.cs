@@ -19,9 +19,6 @@ internal sealed record Problem(
 
     public static readonly Problem UnknownEndpoint = new(StatusCodes.Status404NotFound, "Unknown Endpoint");
     public static readonly Problem MethodNotAllowed = new(StatusCodes.Status405MethodNotAllowed, "Method Not Allowed");
-    public static readonly Problem ContentTooLarge = new(
-        StatusCodes.Status413PayloadTooLarge, "Content Too Large", $"The body may have {RequestBody.BytesMax} bytes.");
-
     public static readonly Problem NotAcceptable = new(
         StatusCodes.Status406NotAcceptable, "Not Acceptable", "There is application/json, plain, gzip or br.");
 
@@ -33,6 +30,15 @@ internal sealed record Problem(
     /// <summary>The one public text for the unexpected.</summary>
     public static readonly Problem Unexpected =
         new(StatusCodes.Status500InternalServerError, "Internal Server Error");
+
+    public static readonly Problem Overloaded = new(
+        StatusCodes.Status503ServiceUnavailable, "Service Unavailable", "There are too many requests at once.");
+
+    public static readonly Problem TimedOut = new(
+        StatusCodes.Status503ServiceUnavailable, "Service Unavailable", "The request took too long.");
+
+    public static Problem ContentTooLarge(int bytesMax) => new(
+        StatusCodes.Status413PayloadTooLarge, "Content Too Large", $"The body may have {bytesMax} bytes.");
 
     public static Problem InvalidJson(string detail) =>
         new(StatusCodes.Status400BadRequest, "Invalid JSON body", detail);

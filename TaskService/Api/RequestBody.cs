@@ -14,9 +14,6 @@ namespace TaskService.Api;
 /// </summary>
 internal static class RequestBody
 {
-    /// <summary>As sent, and after decoding.</summary>
-    public const int BytesMax = 1024 * 1024;
-
     public const string MergePatch = "application/merge-patch+json";
 
     // Of a body that is refused; who sends more has to bear a reset.
@@ -29,12 +26,13 @@ internal static class RequestBody
 
     /// <summary>Reads the whole body.</summary>
     /// <param name="request">Its head is checked first.</param>
+    /// <param name="bytesMax">As sent, and after decoding.</param>
     /// <param name="isPatch">Whether a merge patch may be sent, too.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>The body after decoding, or why it is refused.</returns>
     /// <exception cref="BadHttpRequestException">Its framing is broken.</exception>
     public static async ValueTask<(byte[]? Body, Problem? Problem)> ReadAsync(
-        HttpRequest request, bool isPatch, CancellationToken cancel)
+        HttpRequest request, int bytesMax, bool isPatch, CancellationToken cancel)
     {
         if (!IsJson(request.Headers, isPatch))
         {
@@ -47,11 +45,11 @@ internal static class RequestBody
         {
             return (null, Problem.UnsupportedMediaType("The Content-Encoding must be gzip, or none."));
         }
-        if (request.ContentLength > BytesMax || await ReadRawAsync(request, cancel) is not { } raw)
+        if (request.ContentLength > bytesMax || await ReadRawAsync(request, bytesMax, cancel) is not { } raw)
         {
-            return (null, Problem.ContentTooLarge);
+            return (null, Problem.ContentTooLarge(bytesMax));
         }
-        return isGzip ? Decode(raw) : (raw, null);
+        return isGzip ? Decode(raw, bytesMax) : (raw, null);
     }
 
     /// <summary>
@@ -104,7 +102,7 @@ internal static class RequestBody
     }
 
     /// <returns>Null when it is too large.</returns>
-    private static async ValueTask<byte[]?> ReadRawAsync(HttpRequest request, CancellationToken cancel)
+    private static async ValueTask<byte[]?> ReadRawAsync(HttpRequest request, int bytesMax, CancellationToken cancel)
     {
         var reader = request.BodyReader;
         while (true)
@@ -113,6 +111,11 @@ internal static class RequestBody
             try
             {
                 read = await reader.ReadAsync(cancel);
+            }
+            catch (OperationCanceledException error)
+            {
+                throw new BadHttpRequestException(
+                    "The body did not arrive in time", StatusCodes.Status408RequestTimeout, error);
             }
             catch (BadHttpRequestException error)
                 when (error.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null)
@@ -127,7 +130,7 @@ internal static class RequestBody
                 throw error as BadHttpRequestException
                     ?? new BadHttpRequestException("The body is not framed correctly", error);
             }
-            if (read.Buffer.Length > BytesMax)
+            if (read.Buffer.Length > bytesMax)
             {
                 reader.AdvanceTo(read.Buffer.End);
                 return null;
@@ -145,7 +148,7 @@ internal static class RequestBody
     /// <summary>
     /// Decodes until the limit, and no further: what would become gigabytes is refused at the first mebibyte.
     /// </summary>
-    private static (byte[]? Body, Problem? Problem) Decode(byte[] coded)
+    private static (byte[]? Body, Problem? Problem) Decode(byte[] coded, int bytesMax)
     {
         using var decoded = new MemoryStream();
         try
@@ -154,9 +157,9 @@ internal static class RequestBody
             var piece = new byte[16 * 1024];
             for (var length = gzip.Read(piece); length > 0; length = gzip.Read(piece))
             {
-                if (decoded.Length + length > BytesMax)
+                if (decoded.Length + length > bytesMax)
                 {
-                    return (null, Problem.ContentTooLarge);
+                    return (null, Problem.ContentTooLarge(bytesMax));
                 }
                 decoded.Write(piece.AsSpan(0, length));
             }

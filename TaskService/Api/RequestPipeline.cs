@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
 using TaskService.Domain;
 using TaskService.Telemetry;
 
@@ -15,9 +16,15 @@ namespace TaskService.Api;
 /// <param name="writer">Sends answers.</param>
 /// <param name="log">Writes the lines.</param>
 /// <param name="ids">Finds or makes request ids.</param>
+/// <param name="limits">How many, and how long.</param>
 /// <param name="stopping">Cancelled when the service is about to stop: connections are not to be kept then.</param>
 internal sealed class RequestPipeline(
-    Routes routes, AnswerWriter writer, RequestLog log, RequestIds ids, CancellationToken stopping)
+    Routes routes,
+    AnswerWriter writer,
+    RequestLog log,
+    RequestIds ids,
+    RequestLimits limits,
+    CancellationToken stopping)
 {
     public async Task InvokeAsync(HttpContext http)
     {
@@ -79,13 +86,48 @@ internal sealed class RequestPipeline(
         {
             return ((Answer)Problem.MethodNotAllowed with { Allow = route.Allow }, route.Template, null);
         }
+        if (route.IsLimited && !limits.TryEnter())
+        {
+            return (Problem.Overloaded, route.Template, null);
+        }
         try
         {
-            return (await endpoint(http, target, id), route.Template, null);
+            return (await WithinTimeAsync(http, () => endpoint(http, target, id)), route.Template, null);
         }
         catch (Exception error)
         {
             return (AnswerTo(http, error), route.Template, error);
+        }
+        finally
+        {
+            if (route.IsLimited)
+            {
+                limits.Leave();
+            }
+        }
+    }
+
+    /// <summary>While it works, its cancellation also stands for the time that it has.</summary>
+    private async ValueTask<Answer> WithinTimeAsync(HttpContext http, Func<ValueTask<Answer>> work)
+    {
+        var gone = http.RequestAborted;
+        var time = CancellationTokenSource.CreateLinkedTokenSource(gone);
+        // What streams the answer goes on with its token.
+        http.Response.RegisterForDispose(time);
+        time.CancelAfter(limits.TimeMax);
+        http.RequestAborted = time.Token;
+        try
+        {
+            return await work();
+        }
+        catch (OperationCanceledException) when (!gone.IsCancellationRequested)
+        {
+            return Problem.TimedOut;
+        }
+        finally
+        {
+            time.CancelAfter(Timeout.InfiniteTimeSpan);
+            http.RequestAborted = gone;
         }
     }
 
@@ -94,12 +136,14 @@ internal sealed class RequestPipeline(
         // Nobody reads this one any more; it is for the log.
         _ when IsGone(http, error) => new Answer { Status = RequestOutcome.ClientClosedRequest },
         StorageException storage => Problem.From(storage.Kind),
-        BadHttpRequestException bad => new Problem(bad.StatusCode, "Bad Request", bad.Message),
+        BadHttpRequestException bad =>
+            new Problem(bad.StatusCode, ReasonPhrases.GetReasonPhrase(bad.StatusCode), bad.Message),
         _ => Problem.Unexpected,
     };
 
     private static bool IsGone(HttpContext http, Exception error) =>
         error is ConnectionResetException
         || (http.RequestAborted.IsCancellationRequested
-            && error is OperationCanceledException or ConnectionAbortedException);
+            && error is OperationCanceledException or ConnectionAbortedException
+                or BadHttpRequestException { InnerException: OperationCanceledException });
 }

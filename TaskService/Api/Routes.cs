@@ -40,12 +40,15 @@ internal sealed class Routes
 
     /// <summary>Adds an endpoint that knows nothing of this layer and sends its answer itself.</summary>
     /// <inheritdoc cref="Add(string, string, Endpoint)"/>
-    public void Add(string method, string template, RequestDelegate endpoint) =>
+    public void Add(string method, string template, RequestDelegate endpoint)
+    {
         Add(method, template, async (http, _, _) =>
         {
             await endpoint(http);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
         });
+        exact[template].IsLimited = false;
+    }
 
     /// <summary>Finds the resource at a path.</summary>
     public bool TryFind(string path, [NotNullWhen(true)] out Route? route, out string id)
@@ -74,6 +77,11 @@ internal sealed class Route(string template)
     private readonly OrderedDictionary<string, Endpoint> endpoints = new(StringComparer.Ordinal);
 
     public string Template { get; } = template;
+
+    /// <summary>
+    /// Whether it is refused when there are too many requests; what tells how the service is never is.
+    /// </summary>
+    public bool IsLimited { get; set; } = true;
 
     /// <summary>The value of an <c>Allow</c> header.</summary>
     public string Allow { get; private set; } = "";

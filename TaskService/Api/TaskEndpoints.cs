@@ -7,7 +7,9 @@ using TaskService.Domain;
 namespace TaskService.Api;
 
 /// <summary>The todo list over HTTP.</summary>
-internal sealed class TaskEndpoints(TodoListService tasks)
+/// <param name="tasks">The list.</param>
+/// <param name="bodyBytesMax">Of a request.</param>
+internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 {
     private const string KeyHeader = "Idempotency-Key";
 
@@ -42,7 +44,7 @@ internal sealed class TaskEndpoints(TodoListService tasks)
 
     private async ValueTask<Answer> CreateAsync(HttpContext http, RequestTarget target, string id)
     {
-        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: false, http.RequestAborted);
+        var (body, problem) = await ReadBodyAsync(http, isPatch: false);
         if (problem is not null || !TryReadTask(body!, out var entry, out problem))
         {
             return problem!;
@@ -88,7 +90,7 @@ internal sealed class TaskEndpoints(TodoListService tasks)
     private async ValueTask<Answer> ReplaceAsync(HttpContext http, RequestTarget target, string id)
     {
         // The body comes first: what no task could be is refused before anyone looks for one.
-        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: false, http.RequestAborted);
+        var (body, problem) = await ReadBodyAsync(http, isPatch: false);
         if (problem is not null || !TryReadTask(body!, out var entry, out problem))
         {
             return problem!;
@@ -98,7 +100,7 @@ internal sealed class TaskEndpoints(TodoListService tasks)
 
     private async ValueTask<Answer> PatchAsync(HttpContext http, RequestTarget target, string id)
     {
-        var (body, problem) = await RequestBody.ReadAsync(http.Request, isPatch: true, http.RequestAborted);
+        var (body, problem) = await ReadBodyAsync(http, isPatch: true);
         TaskPatch? patch = null;
         problem ??= Read(violations => patch = TaskJson.ReadPatch(body, violations));
         if (problem is not null)
@@ -111,6 +113,9 @@ internal sealed class TaskEndpoints(TodoListService tasks)
 
     private async ValueTask<Answer> DeleteAsync(HttpContext http, RequestTarget target, string id) =>
         Changed(await tasks.DeleteAsync(id, Allows(http.Request), http.RequestAborted), id);
+
+    private ValueTask<(byte[]? Body, Problem? Problem)> ReadBodyAsync(HttpContext http, bool isPatch) =>
+        RequestBody.ReadAsync(http.Request, bodyBytesMax, isPatch, http.RequestAborted);
 
     private static Answer Changed(ErrorKind? refusal, string id) =>
         refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;

@@ -1,0 +1,85 @@
+using System.Net.Sockets;
+using System.Text;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Api;
+
+/// <summary>What is too large, too many or too slow is refused, and nobody else notices.</summary>
+public sealed class LimitTests
+{
+    [Theory]
+    [InlineData("body-bytes-max: 20", "POST /tasks HTTP/1.1", "", 21, 413)]
+    [InlineData("body-bytes-max: 20", "POST /tasks HTTP/1.1", "", 20, 400)]
+    [InlineData("request-line-bytes-max: 64", "GET /tasks?# HTTP/1.1", "", 0, 414)]
+    [InlineData("header-bytes-max: 200", "GET /tasks HTTP/1.1", "X-Long: #", 0, 431)]
+    [InlineData("headers-max: 3", "GET /tasks HTTP/1.1", "A: 1\r\nB: 2", 0, 431)]
+    [InlineData("headers-max: 4", "GET /tasks HTTP/1.1", "A: 1\r\nB: 2", 0, 200)]
+    public async Task What_is_too_large_is_refused(string http, string line, string header, int body, int status)
+    {
+        await using var service = await RunningService.StartAsync(http: http);
+        var long200 = new string('x', 200);
+        line = line.Replace("#", long200, StringComparison.Ordinal);
+        var lines = header.Replace("#", long200, StringComparison.Ordinal);
+        var length = body == 0 ? "" : $"Content-Length: {body}\r\n";
+        var head = $"{line}\r\nHost: a\r\nConnection: close\r\n{length}{lines}{(lines.Length > 0 ? "\r\n" : "")}\r\n";
+        var answer = await RawClient.SendAsync(service.Port, Encoding.Latin1.GetBytes(head + new string(' ', body)));
+        Assert.Equal(status, answer.Status);
+    }
+
+    [Fact]
+    public async Task A_body_that_does_not_arrive_in_time_is_408()
+    {
+        await using var service = await RunningService.StartAsync(http: "request-time-max-ms: 300");
+        var head = "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"u8.ToArray();
+        var answer = await RawClient.SendAsync(service.Port, head);
+        Assert.Equal(408, answer.Status);
+        Assert.Contains("\"message\":\"Request Timeout\"", answer.Body, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_head_that_does_not_arrive_in_time_is_408()
+    {
+        await using var service = await RunningService.StartAsync(http: "header-time-max-ms: 300");
+        Assert.Equal(408, (await RawClient.SendAsync(service.Port, "GET /tasks HT"u8.ToArray())).Status);
+    }
+
+    [Fact]
+    public async Task More_connections_than_are_allowed_are_closed_and_the_others_go_on()
+    {
+        await using var service = await RunningService.StartAsync(http: "connections-max: 1");
+        using var first = await service.SendAsync("GET", "/tasks");
+        Assert.Equal(200, (int)first.StatusCode);
+        // The client keeps its connection, so that another one is too many.
+        var second = await RawClient.SendAsync(service.Port, "GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
+        Assert.Equal(0, second.Status);
+        using var again = await service.SendAsync("GET", "/tasks");
+        Assert.Equal(200, (int)again.StatusCode);
+    }
+
+    [Fact]
+    public async Task Honest_clients_are_served_beside_500_that_send_a_byte_and_wait()
+    {
+        await using var service = await RunningService.StartAsync();
+        var slow = new List<TcpClient>();
+        try
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                var client = new TcpClient();
+                slow.Add(client);
+                await client.ConnectAsync("127.0.0.1", service.Port);
+                byte[] begin = i % 2 == 0 ? [.. "G"u8] : [.. "POST /tasks HTTP/1.1\r\nA: b\r\n"u8];
+                await client.GetStream().WriteAsync(begin);
+            }
+            for (var i = 0; i < 200; i++)
+            {
+                using var response = await service.SendAsync("GET", "/tasks");
+                Assert.Equal(200, (int)response.StatusCode);
+            }
+        }
+        finally
+        {
+            slow.ForEach(client => client.Dispose());
+        }
+    }
+}
