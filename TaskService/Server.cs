@@ -1,5 +1,7 @@
 using System.Text;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using IPNetwork = System.Net.IPNetwork;
 
 namespace TaskService;
 
@@ -19,6 +21,30 @@ internal static class Server
             SetLimits(kestrel.Limits, http);
             kestrel.Listen(service.Address, service.Port);
         });
+    }
+
+    /// <summary>
+    /// Takes the client's address from <c>X-Forwarded-For</c>, as far back as the proxies that it came through are
+    /// trusted. Without any, the address is that of the connection.
+    /// </summary>
+    public static void TrustProxies(WebApplication app, IReadOnlyList<IPNetwork> proxies)
+    {
+        if (proxies.Count == 0)
+        {
+            return;
+        }
+        var options = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
+            ForwardLimit = null,
+        };
+        options.KnownProxies.Clear();
+        options.KnownIPNetworks.Clear();
+        foreach (var network in proxies)
+        {
+            options.KnownIPNetworks.Add(network);
+        }
+        app.UseForwardedHeaders(options);
     }
 
     private static void SetLimits(KestrelServerLimits limits, HttpSettings http)

@@ -7,13 +7,20 @@ namespace TaskService;
 /// <param name="Name">Stands in log lines as <c>service_name</c>.</param>
 /// <param name="Address">The address to listen on.</param>
 /// <param name="Port">0 takes a free one.</param>
+/// <param name="TrustedProxies">Whose word on the client's address is taken; empty for nobody's.</param>
 /// <param name="RequestIdHeader">A header that is looked at first for the id of a request; empty for none but the
 /// usual.</param>
 /// <param name="PreStopDelay">How long a stopping service still answers, so that balancers see that it is not
 /// ready.</param>
 /// <param name="ShutdownTimeMax">How long requests in flight may take to finish.</param>
 internal sealed record ServiceSettings(
-    string Name, IPAddress Address, int Port, string RequestIdHeader, TimeSpan PreStopDelay, TimeSpan ShutdownTimeMax)
+    string Name,
+    IPAddress Address,
+    int Port,
+    IReadOnlyList<IPNetwork> TrustedProxies,
+    string RequestIdHeader,
+    TimeSpan PreStopDelay,
+    TimeSpan ShutdownTimeMax)
 {
     public static ServiceSettings Read(ConfigSection section)
     {
@@ -31,8 +38,32 @@ internal sealed record ServiceSettings(
             name,
             parsed ?? IPAddress.Any,
             (int)section.Integer("port", 8080, 0, 65_535),
+            ReadProxies(section),
             section.Text("request-id-header", ""),
             TimeSpan.FromMilliseconds(section.Integer("pre-stop-delay-ms", 0, 0, 600_000)),
             TimeSpan.FromMilliseconds(section.Integer("shutdown-time-max-ms", 20_000, 0, 600_000)));
+    }
+
+    private static List<IPNetwork> ReadProxies(ConfigSection section)
+    {
+        const string key = "trusted-proxies";
+        var networks = new List<IPNetwork>();
+        foreach (var text in section.Texts(key))
+        {
+            if (IPNetwork.TryParse(text, out var network))
+            {
+                networks.Add(network);
+            }
+            else if (IPAddress.TryParse(text, out var address))
+            {
+                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
+            }
+            else
+            {
+                section.Problem(
+                    key, $"must hold addresses and networks such as 10.0.0.1 or 10.0.0.0/8, not \"{text}\"");
+            }
+        }
+        return networks;
     }
 }

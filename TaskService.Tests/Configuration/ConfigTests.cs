@@ -34,6 +34,8 @@ public sealed class ConfigTests
         { Memory + "service: { name: ' ' }", ["c.yaml:2: service.name: must not be empty"] },
         { Memory + "service: { address: localhost }",
             ["c.yaml:2: service.address: must be an IP address such as 0.0.0.0, 127.0.0.1 or ::, not \"localhost\""] },
+        { Memory + "service: { trusted-proxies: [10.0.0.1, 10.0.0.0/8, '::1', proxy] }",
+            ["c.yaml:2: service.trusted-proxies: must hold addresses and networks such as 10.0.0.1 or 10.0.0.0/8"] },
         { Memory + "service: { port: 1 }\nservice: { port: 2 }",
             ["c.yaml:3: service: duplicate key, first used at c.yaml:2"] },
         { Memory + "service: { name: '${MISSING}' }",
