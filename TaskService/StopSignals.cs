@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace TaskService;
@@ -5,9 +6,13 @@ namespace TaskService;
 /// <summary>SIGTERM and SIGINT: the first asks the service to stop, the second ends the process at once.</summary>
 internal sealed class StopSignals : IDisposable
 {
+    // A signal to a group of processes comes twice, when the one that started us passes it on as well.
+    private static readonly TimeSpan SameTimeMax = TimeSpan.FromMilliseconds(250);
+
     private readonly CancellationTokenSource first = new();
     private readonly TaskCompletionSource came = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] registrations;
+    private long cameAt = Stopwatch.GetTimestamp();
 
     public StopSignals() => registrations =
     [
@@ -33,10 +38,15 @@ internal sealed class StopSignals : IDisposable
     private void OnSignal(PosixSignalContext context)
     {
         // What is not cancelled here does what the system does by default: it ends the process.
-        context.Cancel = came.TrySetResult();
-        if (context.Cancel)
+        if (came.TrySetResult())
         {
+            cameAt = Stopwatch.GetTimestamp();
+            context.Cancel = true;
             first.Cancel();
+        }
+        else
+        {
+            context.Cancel = Stopwatch.GetElapsedTime(cameAt) < SameTimeMax;
         }
     }
 

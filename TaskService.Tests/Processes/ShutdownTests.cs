@@ -90,8 +90,26 @@ public sealed class ShutdownTests : IDisposable
         process.Signal("TERM");
         await Until.TrueAsync(
             () => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
-        process.Signal("TERM");
+        // One that comes at once with the first is taken for the same.
+        await Until.TrueAsync(
+            () =>
+            {
+                process.TrySignal("TERM");
+                return process.HasExited;
+            },
+            "the end");
         Assert.Equal(128 + 15, await process.ExitAsync());
+    }
+
+    [Fact]
+    public async Task A_signal_that_comes_twice_at_once_is_one()
+    {
+        using var process = await StartAsync("memory:", "pre-stop-delay-ms: 500");
+        await process.ListeningAsync();
+        process.Signal("TERM");
+        process.Signal("TERM");
+        Assert.Equal(0, await process.ExitAsync());
+        Assert.Equal("STOPPED", LogfmtLine.ParseBrief(process.Output.Last())["message"]);
     }
 
     [Fact]

@@ -38,7 +38,7 @@ internal sealed class ServiceProcess : IDisposable
 
     public IReadOnlyCollection<string> Errors => errors;
 
-    public int Id => process.Id;
+    public bool HasExited => process.HasExited;
 
     public static ServiceProcess Start(string directory, params string[] args) => new(directory, args, []);
 
@@ -61,11 +61,15 @@ internal sealed class ServiceProcess : IDisposable
     }
 
     /// <summary>Sends a signal by its name, such as TERM.</summary>
-    public void Signal(string name)
+    public void Signal(string name) => Assert.True(TrySignal(name), "the process has ended already");
+
+    /// <returns>False when the process has ended already.</returns>
+    public bool TrySignal(string name)
     {
-        using var kill = Process.Start("kill", [$"-{name}", $"{process.Id}"]);
+        using var kill = Process.Start(
+            new ProcessStartInfo("kill", [$"-{name}", $"{process.Id}"]) { RedirectStandardError = true })!;
         kill.WaitForExit();
-        Assert.Equal(0, kill.ExitCode);
+        return kill.ExitCode == 0;
     }
 
     /// <summary>Waits for the end and for all output.</summary>
