@@ -69,7 +69,8 @@ internal sealed record Settings(
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            var reason = error is FileNotFoundException or DirectoryNotFoundException ? "no such file" : error.Message;
+            var reason = Directory.Exists(file) ? "it is a directory"
+                : error is FileNotFoundException or DirectoryNotFoundException ? "no such file" : error.Message;
             throw new ConfigException([$"{file}: the configuration file cannot be read: {reason}"]);
         }
     }

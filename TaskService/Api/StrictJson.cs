@@ -19,6 +19,10 @@ internal static class StrictJson
     /// decodes.</exception>
     public static void CheckText(ReadOnlySpan<byte> document)
     {
+        if (document.IsEmpty)
+        {
+            throw new JsonException("the body is empty");
+        }
         if (!Utf8.IsValid(document))
         {
             throw new JsonException("the body is not valid UTF-8");

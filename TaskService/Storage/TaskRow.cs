@@ -12,7 +12,7 @@ namespace TaskService.Storage;
 internal sealed record TaskRow
 {
     [JsonPropertyName("priority")]
-    public string Priority { get; init; } = "none";
+    public string? Priority { get; init; }
 
     [JsonPropertyName("title")]
     public required string Title { get; init; }
@@ -44,7 +44,7 @@ internal sealed record TaskRow
         var priority = TaskPriority.None;
         problem = TaskEntry.TitleProblem(Title) is { } title ? $"title {title}"
             : Description is not null && TaskEntry.DescriptionProblem(Description) is { } text ? $"description {text}"
-            : !TryPriority(Priority, out priority) ? "priority is not known"
+            : Priority is not null && !TryPriority(Priority, out priority) ? "priority is not known"
             : null;
         if (problem is not null)
         {

@@ -42,6 +42,15 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
+    public async Task A_file_that_a_person_wrote_needs_a_title_only()
+    {
+        var path = Directory.CreateDirectory(directory.File("short")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(path, "by-hand.json"), """{ "title": "a" }""", Cancel);
+        await using var store = await OpenAsync(path);
+        Assert.Equal(new TaskEntry { Title = "a" }, (await store.FindAsync("by-hand", Cancel))!.Entry);
+    }
+
+    [Fact]
     public async Task A_directory_that_the_tutorial_wrote_opens_as_it_is()
     {
         var path = Directory.CreateDirectory(directory.File("tutorial")).FullName;
@@ -69,7 +78,6 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     [InlineData("list.json", "[1]")]
     [InlineData("null.json", "null")]
     [InlineData("null-title.json", """{"title":null}""")]
-    [InlineData("null-priority.json", """{"title":"t","priority":null}""")]
     [InlineData("null-completed.json", """{"title":"t","completed":null}""")]
     [InlineData("rule.json", """{"title":""}""")]
     [InlineData("long.json", """{"title":"t","description":"\u0000"}""")]
