@@ -106,8 +106,7 @@ public sealed class ShutdownTests : IDisposable
     {
         using var process = await StartAsync("memory:", "pre-stop-delay-ms: 500");
         await process.ListeningAsync();
-        process.Signal("TERM");
-        process.Signal("TERM");
+        process.Signal("TERM", times: 2);
         Assert.Equal(0, await process.ExitAsync());
         Assert.Equal("STOPPED", LogfmtLine.ParseBrief(process.Output.Last())["message"]);
     }
