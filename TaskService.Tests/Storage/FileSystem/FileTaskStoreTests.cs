@@ -119,6 +119,28 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         Assert.True(Directory.Exists(Path.Combine(path, "folder.json")));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("""{"Key":null,"BodyHash":"0","TaskId":"a","Version":"0","Created":"2026-11-21T00:00:00Z"}""")]
+    [InlineData("""{"Key":"k","BodyHash":"x","TaskId":"a","Version":"0","Created":"2026-11-21T00:00:00Z"}""")]
+    [InlineData("""{"Key":"k","BodyHash":"1##","TaskId":"a","Version":"0","Created":"2026-11-21T00:00:00Z"}""")]
+    public async Task A_damaged_idempotency_key_is_no_key_and_stops_nothing(string content)
+    {
+        var path = Directory.CreateDirectory(directory.File("keys")).FullName;
+        Directory.CreateDirectory(Path.Combine(path, ".keys"));
+        // A hash of more digits than it has bits for.
+        content = content.Replace("##", new string('1', 40), StringComparison.Ordinal);
+        foreach (var name in new[] { "a.key", "b.pending" })
+        {
+            await File.WriteAllTextAsync(Path.Combine(path, ".keys", name), content, Cancel);
+        }
+        await using var store = await OpenAsync(path);
+        Assert.Null(await store.FindKeyAsync("k", Cancel));
+        Assert.True(await store.CreateAsync(Some.Task(), null, Cancel));
+    }
+
     [Fact]
     public async Task A_second_process_on_one_directory_is_refused_and_the_first_goes_on()
     {

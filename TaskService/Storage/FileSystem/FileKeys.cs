@@ -86,7 +86,7 @@ internal sealed class FileKeys : IDisposable
         {
             return JsonSerializer.Deserialize(File.ReadAllBytes(file), FileKeyJson.Default.FileKey)?.ToDomain();
         }
-        catch (Exception error) when (error is JsonException or FormatException)
+        catch (Exception error) when (error is JsonException or FormatException or OverflowException)
         {
             // Not ours, or damaged: a retry with this key makes a new task, as after its expiry.
             return null;
@@ -121,6 +121,7 @@ internal sealed record FileKey(string Key, string BodyHash, string TaskId, strin
         create.Key, $"{create.BodyHash:x32}", create.TaskId, create.Version.ToString(), create.Created);
 
     /// <exception cref="FormatException">It does not hold what we wrote.</exception>
+    /// <exception cref="OverflowException">It does not hold what we wrote.</exception>
     public RememberedCreate ToDomain() => new(
         Key, ParseHash(BodyHash), TaskId, new TaskVersion(ParseHash(Version)), Created);
 
@@ -128,5 +129,6 @@ internal sealed record FileKey(string Key, string BodyHash, string TaskId, strin
         UInt128.Parse(text, System.Globalization.NumberStyles.AllowHexSpecifier, null);
 }
 
+[JsonSourceGenerationOptions(RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(FileKey))]
 internal sealed partial class FileKeyJson : JsonSerializerContext;
