@@ -18,6 +18,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     private readonly LogSystem logs;
     private readonly WebApplication app;
     private readonly HttpClient client = new();
+    private readonly TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public RequestPipelineTests()
     {
@@ -42,6 +43,11 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             throw new InvalidOperationException("in the middle");
         });
         routes.Add("GET", "/sets", SetAsync);
+        routes.Add("GET", "/holds", async (_, _, _) =>
+        {
+            await release.Task;
+            return Answer.NoContent;
+        });
         routes.Add("GET", "/open", http =>
         {
             http.Response.StatusCode = 204;
@@ -54,7 +60,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         });
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
         var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
-        var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromMilliseconds(500));
+        var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromSeconds(3));
         var pipeline = new RequestPipeline(
             routes, new AnswerWriter(debug: false), log, new RequestIds(""), limits, CancellationToken.None);
         app.Run(pipeline.InvokeAsync);
@@ -127,7 +133,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     [Fact]
     public async Task More_requests_at_once_than_are_allowed_are_503_but_health_is_answered()
     {
-        var waiting = Enumerable.Range(0, 2).Select(_ => client.GetAsync(new Uri("/waits", UriKind.Relative))).ToList();
+        var waiting = Enumerable.Range(0, 2).Select(_ => client.GetAsync(new Uri("/holds", UriKind.Relative))).ToList();
         await files.LinesAsync("logfmt", 2);
         using var refused = await client.GetAsync(new Uri("/sets", UriKind.Relative));
         var body = await ErrorBody.AssertAsync(refused, 503, "Service Unavailable", "GET", "/sets");
@@ -135,6 +141,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.Equal("1", refused.Headers.RetryAfter?.ToString());
         using var health = await client.GetAsync(new Uri("/open", UriKind.Relative));
         Assert.Equal(204, (int)health.StatusCode);
+        release.SetResult();
         await Task.WhenAll(waiting);
         using var afterwards = await client.GetAsync(new Uri("/sets", UriKind.Relative));
         Assert.Equal(204, (int)afterwards.StatusCode);
