@@ -12,7 +12,7 @@ namespace TaskService;
 /// <param name="ConnectionsMax">Beyond, new ones are closed.</param>
 /// <param name="RequestsMax">At once, health apart; beyond, 503 with Retry-After.</param>
 /// <param name="RequestTimeMax">For a body to arrive, else 408, and for the work, else 503.</param>
-/// <param name="HeaderTimeMax">For a head to arrive; beyond, 408.</param>
+/// <param name="HeaderTimeMax">For a head to arrive, beyond, 408; and for a TLS handshake.</param>
 /// <param name="IdleTimeMax">Between two requests of a connection; beyond, it is closed.</param>
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
 internal sealed record HttpSettings(

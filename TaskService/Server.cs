@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using IPNetwork = System.Net.IPNetwork;
 
 namespace TaskService;
@@ -19,7 +20,22 @@ internal static class Server
             // Any byte may stand in a header; what it means is decided where it is used.
             kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
             SetLimits(kestrel.Limits, http);
-            kestrel.Listen(service.Address, service.Port);
+            kestrel.Listen(service.Address, service.Port, listen => UseTls(listen, service.Tls, http));
+        });
+    }
+
+    private static void UseTls(ListenOptions listen, TlsSettings? files, HttpSettings http)
+    {
+        if (files is null)
+        {
+            return;
+        }
+        var log = listen.ApplicationServices.GetRequiredService<ILogger<ServerCertificate>>();
+        var certificate = new ServerCertificate(files, TimeProvider.System, log);
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            HandshakeTimeout = http.HeaderTimeMax,
+            OnConnection = _ => ValueTask.FromResult(certificate.ForHandshake()),
         });
     }
 

@@ -7,6 +7,7 @@ namespace TaskService;
 /// <param name="Name">Stands in log lines as <c>service_name</c>.</param>
 /// <param name="Address">The address to listen on.</param>
 /// <param name="Port">0 takes a free one.</param>
+/// <param name="Tls">The certificate for HTTPS; null for plain HTTP.</param>
 /// <param name="TrustedProxies">Whose word on the client's address is taken; empty for nobody's.</param>
 /// <param name="RequestIdHeader">A header that is looked at first for the id of a request; empty for none but the
 /// usual.</param>
@@ -17,6 +18,7 @@ internal sealed record ServiceSettings(
     string Name,
     IPAddress Address,
     int Port,
+    TlsSettings? Tls,
     IReadOnlyList<IPNetwork> TrustedProxies,
     string RequestIdHeader,
     TimeSpan PreStopDelay,
@@ -38,6 +40,7 @@ internal sealed record ServiceSettings(
             name,
             parsed ?? IPAddress.Any,
             (int)section.Integer("port", 8080, 0, 65_535),
+            TlsSettings.Read(section.Section("tls")),
             ReadProxies(section),
             section.Text("request-id-header", ""),
             TimeSpan.FromMilliseconds(section.Integer("pre-stop-delay-ms", 0, 0, 600_000)),

@@ -34,7 +34,7 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <exception cref="IOException">The port or a log file cannot be opened.</exception>
     public static async Task<TodoListHost> StartAsync(Settings settings, CancellationToken cancel)
     {
-        var host = new TodoListHost(settings, new LogSystem(settings.Logging));
+        var host = Create(settings);
         try
         {
             await host.app.Services.GetRequiredService<TodoListService>().OpenAsync(cancel);
@@ -55,6 +55,20 @@ internal sealed class TodoListHost : IAsyncDisposable
     public Task StopAsync() => stopped.Value;
 
     public async ValueTask DisposeAsync() => await StopAsync();
+
+    private static TodoListHost Create(Settings settings)
+    {
+        var logs = new LogSystem(settings.Logging);
+        try
+        {
+            return new TodoListHost(settings, logs);
+        }
+        catch
+        {
+            logs.Dispose();
+            throw;
+        }
+    }
 
     private async Task StopOnceAsync()
     {

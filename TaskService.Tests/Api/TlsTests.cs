@@ -1,0 +1,183 @@
+using System.Net;
+using System.Security.Cryptography;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Api;
+
+/// <summary>HTTPS with a certificate from two files.</summary>
+public sealed class TlsTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    private string Tls => $"tls: {{ cert: '{directory.File("cert.pem")}', key: '{directory.File("key.pem")}' }}";
+
+    public void Dispose() => directory.Dispose();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task The_api_is_the_same_over_https_in_each_version_of_http(int major)
+    {
+        var certificate = SomeCertificate.Make();
+        certificate.WriteTo(directory);
+        await using var service = await RunningService.StartAsync(service: Tls, http: "body-bytes-max: 1000");
+        using var client = Client(service, shown: null, new Version(major, major == 1 ? 1 : 0));
+        using var created = await client.PostAsync(At("/tasks"), RunningService.Json(Some.TaskJson));
+        Assert.Equal((HttpStatusCode.Created, major), (created.StatusCode, created.Version.Major));
+        var task = created.Headers.Location!;
+        Assert.Contains("Task1", await client.GetStringAsync(task), StringComparison.Ordinal);
+        using var tooLarge = await client.PutAsync(task, RunningService.Json(new string(' ', 100_000)));
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, tooLarge.StatusCode);
+        using var refused = await client.PutAsync(task, RunningService.Json("{"));
+        Assert.Equal("application/problem+json", refused.Content.Headers.ContentType?.MediaType);
+        using var deleted = await client.DeleteAsync(task);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_renewed_certificate_is_shown_to_who_connects_next_and_an_unusable_one_never()
+    {
+        using var files = new LogFiles();
+        var (first, second, expired) = (SomeCertificate.Make(), SomeCertificate.Make(), SomeCertificate.Make(-9, -1));
+        first.WriteTo(directory);
+        await using var service = await RunningService.StartAsync(logging: files.Yaml, service: Tls);
+        Assert.Equal(first.Thumbprint, await ShownAsync(service));
+
+        expired.WriteTo(directory);
+        var kept = "";
+        while (!files.Read("brief").Any(line => line.Contains("is not renewed", StringComparison.Ordinal)))
+        {
+            kept = await ShownAsync(service);
+            Assert.Equal(first.Thumbprint, kept);
+        }
+        Assert.NotEqual("", kept);
+
+        second.WriteTo(directory);
+        while (await ShownAsync(service) is var shown && shown != second.Thumbprint)
+        {
+            Assert.Equal(first.Thumbprint, shown);
+        }
+        var lines = files.Read("brief").Where(line => line.Contains("is not renewed", StringComparison.Ordinal));
+        Assert.Contains("expired at", Assert.Single(lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Who_ends_a_stream_of_http_2_within_its_body_has_gone_and_that_is_no_error()
+    {
+        using var files = new LogFiles();
+        SomeCertificate.Make().WriteTo(directory);
+        await using var service = await RunningService.StartAsync(logging: files.Yaml, service: Tls);
+        using var client = Client(service, shown: null, HttpVersion.Version20);
+        using var leave = new CancellationTokenSource();
+        var pipe = new System.IO.Pipelines.Pipe();
+        await pipe.Writer.WriteAsync("{"u8.ToArray());
+        using var content = new StreamContent(pipe.Reader.AsStream());
+        var left = LeaveAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => client.PostAsync(At("/tasks"), content, leave.Token));
+        await left;
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[2]);
+        Assert.Equal(("499", "INFO"), (line["status"], line["level"]));
+
+        async Task LeaveAsync()
+        {
+            await files.LinesAsync("logfmt", 2);
+            await leave.CancelAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Who_speaks_plain_http_or_nonsense_is_cut_off_and_nobody_else_notices()
+    {
+        SomeCertificate.Make().WriteTo(directory);
+        await using var service = await RunningService.StartAsync(service: Tls);
+        string[] nonsenses = ["GET /tasks HTTP/1.1\r\nHost: a\r\n\r\n", "\u0016\u0003\u0001\0\u0001x"];
+        foreach (var nonsense in nonsenses)
+        {
+            var answer = await RawClient.SendAsync(service.Port, nonsense.Select(c => (byte)c).ToArray(), isCut: true);
+            Assert.Equal(RawAnswer.None, answer);
+        }
+        Assert.NotEqual("", await ShownAsync(service));
+    }
+
+    [Theory]
+    [InlineData("no cert", "service.tls.cert: cert.pem cannot be read: no such file")]
+    [InlineData("no key", "service.tls.key: key.pem cannot be read: no such file")]
+    [InlineData("a directory", "service.tls.key: key.pem cannot be read: it is a directory")]
+    [InlineData("not a cert", "service.tls.cert: cert.pem holds no certificate (-----BEGIN CERTIFICATE-----)")]
+    [InlineData("a damaged cert", "service.tls.cert: cert.pem holds a damaged certificate")]
+    [InlineData("not a key", "service.tls.key: key.pem holds no private key (-----BEGIN PRIVATE KEY-----)")]
+    [InlineData("a damaged key", "service.tls.key: key.pem is damaged, or not the key of cert.pem")]
+    [InlineData("another key", "service.tls.key: key.pem is damaged, or not the key of cert.pem")]
+    [InlineData("another kind", "service.tls.key: key.pem is damaged, or not the key of cert.pem")]
+    [InlineData("a password", "service.tls.key: key.pem is encrypted with a password, which is not supported")]
+    [InlineData("expired", "service.tls.cert: cert.pem expired at ")]
+    [InlineData("not yet", "service.tls.cert: cert.pem is not valid before ")]
+    public async Task A_pair_that_cannot_be_used_is_exit_code_1_and_a_line_that_says_why(string problem, string line)
+    {
+        var good = SomeCertificate.Make();
+        var pair = problem switch
+        {
+            "not a cert" => good with { Cert = good.Key },
+            "a damaged cert" => good with { Cert = good.Cert.Replace("MII", "AII", StringComparison.Ordinal) },
+            "not a key" => good with { Key = good.Cert },
+            "a damaged key" => good with { Key = good.Key.Replace("MIG", "AIG", StringComparison.Ordinal) },
+            "another key" => good with { Key = SomeCertificate.Make().Key },
+            "another kind" => good with { Key = RsaKey() },
+            "a password" => good with { Key = good.EncryptedKey() },
+            "expired" => SomeCertificate.Make(-9, -1),
+            "not yet" => SomeCertificate.Make(1, 9),
+            _ => good,
+        };
+        pair.WriteTo(directory);
+        File.Delete(directory.File(problem == "no cert" ? "cert.pem" : problem is "no key" or "a directory"
+            ? "key.pem" : "none"));
+        if (problem == "a directory")
+        {
+            Directory.CreateDirectory(directory.File("key.pem"));
+        }
+        await File.WriteAllTextAsync(
+            directory.File("c.yaml"),
+            "service: { tls: { cert: cert.pem, key: key.pem } }\ntask-db: { memory: }\n");
+        using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0");
+        Assert.Equal(1, await process.ExitAsync());
+        Assert.StartsWith($"taskservice: {line}", Assert.Single(process.Errors), StringComparison.Ordinal);
+    }
+
+    private static string RsaKey()
+    {
+        using var key = RSA.Create(2048);
+        return key.ExportPkcs8PrivateKeyPem();
+    }
+
+    private static Uri At(string path) => new(path, UriKind.Relative);
+
+    /// <returns>The thumbprint of the certificate that a new connection is shown.</returns>
+    private static async Task<string> ShownAsync(RunningService service)
+    {
+        var shown = "";
+        using var client = Client(service, thumbprint => shown = thumbprint, HttpVersion.Version11);
+        using var response = await client.GetAsync(At("/health/live"));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return shown;
+    }
+
+    private static HttpClient Client(RunningService service, Action<string>? shown, Version version)
+    {
+        var handler = new HttpClientHandler
+        {
+            ServerCertificateCustomValidationCallback = (_, certificate, _, _) =>
+            {
+                shown?.Invoke(certificate!.Thumbprint);
+                return true;
+            },
+        };
+        return new HttpClient(handler)
+        {
+            BaseAddress = new Uri($"https://localhost:{service.Port}"),
+            DefaultRequestVersion = version,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+            Timeout = Until.Limit,
+        };
+    }
+}

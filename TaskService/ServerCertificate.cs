@@ -1,0 +1,169 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using TaskService.Configuration;
+
+namespace TaskService;
+
+/// <summary>The files of a certificate, in PEM (RFC 7468).</summary>
+/// <param name="Cert">The certificate of the service, and after it those that lead to its root.</param>
+/// <param name="Key">Its private key, without a password.</param>
+internal sealed record TlsSettings(string Cert, string Key)
+{
+    /// <returns>Null when none is set: the service then speaks plain HTTP.</returns>
+    public static TlsSettings? Read(ConfigSection section)
+    {
+        var tls = new TlsSettings(section.Text("cert", ""), section.Text("key", ""));
+        if (tls.Cert.Length > 0 != tls.Key.Length > 0)
+        {
+            section.Problem(
+                tls.Cert.Length > 0 ? "key" : "cert", "is missing: HTTPS takes a certificate and its key");
+        }
+        return tls.Cert.Length > 0 ? tls : null;
+    }
+}
+
+/// <summary>
+/// The certificate that clients are shown. Its files are looked at when a client connects, once a second at most, so
+/// that whoever renews them has nobody to tell. A pair that cannot be used leaves the last one in place.
+/// </summary>
+internal sealed partial class ServerCertificate
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private readonly Lock looking = new();
+    private readonly TlsSettings files;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private volatile SslStreamCertificateContext current;
+    private (string Cert, string Key) seen;
+    private string said = "";
+    private long lookedAt;
+
+    /// <exception cref="IOException">A file cannot be read, or the pair cannot be used.</exception>
+    public ServerCertificate(TlsSettings files, TimeProvider time, ILogger log)
+    {
+        (this.files, this.time, this.log) = (files, time, log);
+        seen = ReadFiles();
+        current = Load(seen.Cert, seen.Key);
+        lookedAt = time.GetTimestamp();
+    }
+
+    /// <summary>What to show to a client that connects now.</summary>
+    public SslServerAuthenticationOptions ForHandshake()
+    {
+        if (time.GetElapsedTime(Volatile.Read(ref lookedAt)) >= LookEvery && looking.TryEnter())
+        {
+            try
+            {
+                Look();
+            }
+            finally
+            {
+                Volatile.Write(ref lookedAt, time.GetTimestamp());
+                looking.Exit();
+            }
+        }
+        return new SslServerAuthenticationOptions { ServerCertificateContext = current };
+    }
+
+    private void Look()
+    {
+        try
+        {
+            var found = ReadFiles();
+            if (found == seen)
+            {
+                return;
+            }
+            seen = found;
+            current = Load(found.Cert, found.Key);
+            said = "";
+            LogReloaded(files.Cert, current.TargetCertificate.NotAfter.ToUniversalTime());
+        }
+        catch (IOException error)
+        {
+            // Once, and not again each second.
+            if (error.Message != said)
+            {
+                LogKept(said = error.Message);
+            }
+        }
+    }
+
+    private (string Cert, string Key) ReadFiles() => (ReadFile("cert", files.Cert), ReadFile("key", files.Key));
+
+    private static string ReadFile(string key, string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            var reason = Directory.Exists(path) ? "it is a directory"
+                : error is FileNotFoundException or DirectoryNotFoundException ? "no such file" : error.Message;
+            throw Unusable(key, path, $"cannot be read: {reason}", error);
+        }
+    }
+
+    private SslStreamCertificateContext Load(string cert, string key)
+    {
+        var chain = new X509Certificate2Collection();
+        try
+        {
+            chain.ImportFromPem(cert);
+        }
+        catch (CryptographicException error)
+        {
+            throw Unusable("cert", files.Cert, "holds a damaged certificate", error);
+        }
+        if (chain.Count == 0)
+        {
+            throw Unusable("cert", files.Cert, "holds no certificate (-----BEGIN CERTIFICATE-----)");
+        }
+        var now = time.GetUtcNow();
+        if (chain[0].NotAfter.ToUniversalTime() <= now)
+        {
+            throw Unusable("cert", files.Cert, $"expired at {chain[0].NotAfter.ToUniversalTime():u}");
+        }
+        if (chain[0].NotBefore.ToUniversalTime() > now)
+        {
+            throw Unusable("cert", files.Cert, $"is not valid before {chain[0].NotBefore.ToUniversalTime():u}");
+        }
+        using var pair = WithKey(cert, key);
+        // By way of PKCS #12, since Windows cannot use a key for TLS that was never in a store.
+        var leaf = X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null);
+        chain.RemoveAt(0);
+        return SslStreamCertificateContext.Create(leaf, chain, offline: true);
+    }
+
+    private X509Certificate2 WithKey(string cert, string key)
+    {
+        if (key.Contains("-----BEGIN ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal))
+        {
+            throw Unusable("key", files.Key, "is encrypted with a password, which is not supported");
+        }
+        if (!key.Contains("PRIVATE KEY-----", StringComparison.Ordinal))
+        {
+            throw Unusable("key", files.Key, "holds no private key (-----BEGIN PRIVATE KEY-----)");
+        }
+        try
+        {
+            return X509Certificate2.CreateFromPem(cert, key);
+        }
+        catch (Exception error) when (error is CryptographicException or ArgumentException)
+        {
+            throw Unusable("key", files.Key, $"is damaged, or not the key of {files.Cert}", error);
+        }
+    }
+
+    private static IOException Unusable(string key, string path, string problem, Exception? error = null) =>
+        new($"service.tls.{key}: {path} {problem}", error);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{File} was renewed, and expires at {Expires:u}")]
+    private partial void LogReloaded(string file, DateTime expires);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "the certificate is not renewed: {Problem}")]
+    private partial void LogKept(string problem);
+}
