@@ -40,7 +40,7 @@ internal static class Program
             settings.Service.Name,
             TimeProvider.System);
         var ids = new RequestIds(settings.Service.RequestIdHeader);
-        Server.TrustProxies(app, settings.Service.TrustedProxies);
+        ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
         var writer = new AnswerWriter(settings.Debug);
         app.Run(new RequestPipeline(routes, writer, log, ids, limits, stopping).InvokeAsync);

@@ -1,8 +1,6 @@
 using System.Text;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
-using IPNetwork = System.Net.IPNetwork;
 
 namespace TaskService;
 
@@ -37,30 +35,6 @@ internal static class Server
             HandshakeTimeout = http.HeaderTimeMax,
             OnConnection = _ => ValueTask.FromResult(certificate.ForHandshake()),
         });
-    }
-
-    /// <summary>
-    /// Takes the client's address from <c>X-Forwarded-For</c>, as far back as the proxies that it came through are
-    /// trusted. Without any, the address is that of the connection.
-    /// </summary>
-    public static void TrustProxies(WebApplication app, IReadOnlyList<IPNetwork> proxies)
-    {
-        if (proxies.Count == 0)
-        {
-            return;
-        }
-        var options = new ForwardedHeadersOptions
-        {
-            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
-            ForwardLimit = null,
-        };
-        options.KnownProxies.Clear();
-        options.KnownIPNetworks.Clear();
-        foreach (var network in proxies)
-        {
-            options.KnownIPNetworks.Add(network);
-        }
-        app.UseForwardedHeaders(options);
     }
 
     private static void SetLimits(KestrelServerLimits limits, HttpSettings http)

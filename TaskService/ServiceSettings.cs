@@ -8,7 +8,7 @@ namespace TaskService;
 /// <param name="Address">The address to listen on.</param>
 /// <param name="Port">0 takes a free one.</param>
 /// <param name="Tls">The certificate for HTTPS; null for plain HTTP.</param>
-/// <param name="TrustedProxies">Whose word on the client's address is taken; empty for nobody's.</param>
+/// <param name="Proxies">Whose word on the client's address and scheme is taken.</param>
 /// <param name="RequestIdHeader">A header that is looked at first for the id of a request; empty for none but the
 /// usual.</param>
 /// <param name="PreStopDelay">How long a stopping service still answers, so that balancers see that it is not
@@ -19,7 +19,7 @@ internal sealed record ServiceSettings(
     IPAddress Address,
     int Port,
     TlsSettings? Tls,
-    IReadOnlyList<IPNetwork> TrustedProxies,
+    ProxySettings Proxies,
     string RequestIdHeader,
     TimeSpan PreStopDelay,
     TimeSpan ShutdownTimeMax)
@@ -41,32 +41,9 @@ internal sealed record ServiceSettings(
             parsed ?? IPAddress.Any,
             (int)section.Integer("port", 8080, 0, 65_535),
             TlsSettings.Read(section.Section("tls")),
-            ReadProxies(section),
+            ProxySettings.Read(section),
             section.Text("request-id-header", ""),
             TimeSpan.FromMilliseconds(section.Integer("pre-stop-delay-ms", 0, 0, 600_000)),
             TimeSpan.FromMilliseconds(section.Integer("shutdown-time-max-ms", 20_000, 0, 600_000)));
-    }
-
-    private static List<IPNetwork> ReadProxies(ConfigSection section)
-    {
-        const string key = "trusted-proxies";
-        var networks = new List<IPNetwork>();
-        foreach (var text in section.Texts(key))
-        {
-            if (IPNetwork.TryParse(text, out var network))
-            {
-                networks.Add(network);
-            }
-            else if (IPAddress.TryParse(text, out var address))
-            {
-                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
-            }
-            else
-            {
-                section.Problem(
-                    key, $"must hold addresses and networks such as 10.0.0.1 or 10.0.0.0/8, not \"{text}\"");
-            }
-        }
-        return networks;
     }
 }

@@ -24,4 +24,57 @@ public sealed class ProxyTests
         Assert.Equal(200, (int)response.StatusCode);
         Assert.Equal(ip, LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[2])["ip"]);
     }
+
+    [Theory]
+    [InlineData("for=203.0.113.9", "203.0.113.9", null)]
+    [InlineData("For=203.0.113.9;Proto=https;by=10.0.0.1", "203.0.113.9", "https")]
+    [InlineData("proto=https ; for=\"203.0.113.9:4711\"", "203.0.113.9", "https")]
+    [InlineData("for=\"[2001:db8::1]:4711\";proto=http", "2001:db8::1", null)]
+    [InlineData("for=\"[2001:db8::1]\"", "2001:db8::1", null)]
+    [InlineData("for=198.51.100.1, for=203.0.113.9;proto=https, for=10.1.2.3", "203.0.113.9", "https")]
+    [InlineData("for=198.51.100.1;proto=https,for=203.0.113.9", "203.0.113.9", null)]
+    [InlineData("for=198.51.100.1, for=unknown", "127.0.0.1", null)]
+    [InlineData("for=198.51.100.1, for=_hidden, for=10.1.2.3", "10.1.2.3", null)]
+    [InlineData("for=198.51.100.1, proto=https", "127.0.0.1", null)]
+    [InlineData("for=203.0.113.9;;x=\"a\\\"b;for=1.1.1.1\",", "203.0.113.9", null)]
+    [InlineData("for=\"1.1.1.1, 2.2.2.2\"", "127.0.0.1", null)]
+    [InlineData("for=203.0.113.9;proto=\"https, http\"", "203.0.113.9", null)]
+    [InlineData("for=", "127.0.0.1", null)]
+    [InlineData("for=203.0.113.9 1.1.1.1", "127.0.0.1", null)]
+    [InlineData("for=\"203.0.113.9", "127.0.0.1", null)]
+    [InlineData("for=\"203.0.113.9\\", "127.0.0.1", null)]
+    [InlineData("203.0.113.9", "127.0.0.1", null)]
+    [InlineData("", "127.0.0.1", null)]
+    public async Task The_standards_header_says_the_same_when_it_is_the_one_that_proxies_send(
+        string forwarded, string ip, string? scheme)
+    {
+        using var files = new LogFiles();
+        await using var service = await RunningService.StartAsync(
+            logging: files.Yaml, service: "trusted-proxies: [127.0.0.1, 10.0.0.0/8], forwarded-header: forwarded");
+        using var response = await service.SendAsync(
+            "GET", "/tasks", null, ("Forwarded", forwarded), ("X-Forwarded-For", "192.0.2.66"));
+        Assert.Equal(200, (int)response.StatusCode);
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[2]);
+        Assert.Equal((ip, scheme), (line["ip"], Scheme(line)));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", "https", "https")]
+    [InlineData("127.0.0.1", "http", null)]
+    [InlineData("127.0.0.1", "\"", null)]
+    [InlineData("", "https", null)]
+    public async Task The_scheme_is_what_a_trusted_proxy_says(string trusted, string proto, string? scheme)
+    {
+        using var files = new LogFiles();
+        await using var service = await RunningService.StartAsync(
+            logging: files.Yaml, service: $"trusted-proxies: [{trusted}]");
+        using var response = await service.SendAsync(
+            "GET", "/tasks", null, ("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", proto),
+            ("Forwarded", "for=192.0.2.66;proto=https"));
+        Assert.Equal(200, (int)response.StatusCode);
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[2]);
+        Assert.Equal((trusted.Length == 0 ? "127.0.0.1" : "203.0.113.9", scheme), (line["ip"], Scheme(line)));
+    }
+
+    private static string? Scheme(LogfmtLine line) => line.Keys.Contains("scheme") ? line["scheme"] : null;
 }

@@ -68,21 +68,26 @@ public sealed class TlsTests : IDisposable
         SomeCertificate.Make().WriteTo(directory);
         await using var service = await RunningService.StartAsync(logging: files.Yaml, service: Tls);
         using var client = Client(service, shown: null, HttpVersion.Version20);
-        using var leave = new CancellationTokenSource();
-        var pipe = new System.IO.Pipelines.Pipe();
-        await pipe.Writer.WriteAsync("{"u8.ToArray());
-        using var content = new StreamContent(pipe.Reader.AsStream());
-        var left = LeaveAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => client.PostAsync(At("/tasks"), content, leave.Token));
-        await left;
-        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[2]);
-        Assert.Equal(("499", "INFO"), (line["status"], line["level"]));
-
-        async Task LeaveAsync()
+        // The end of the stream and that of the request are seen in either order.
+        for (var i = 0; i < 20; i++)
         {
-            await files.LinesAsync("logfmt", 2);
-            await leave.CancelAsync();
+            using var leave = new CancellationTokenSource();
+            var pipe = new System.IO.Pipelines.Pipe();
+            // More than the client holds back.
+            await pipe.Writer.WriteAsync(new byte[50_000]);
+            using var content = new StreamContent(pipe.Reader.AsStream());
+            var left = LeaveAsync((2 * i) + 2, leave.CancelAsync);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => client.PostAsync(At("/tasks"), content, leave.Token));
+            await left;
+            var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", (2 * i) + 3))[^1]);
+            Assert.Equal(("499", "INFO", "https"), (line["status"], line["level"], line["scheme"]));
+        }
+
+        async Task LeaveAsync(int lines, Func<Task> leave)
+        {
+            await files.LinesAsync("logfmt", lines);
+            await leave();
         }
     }
 

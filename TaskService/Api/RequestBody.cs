@@ -123,6 +123,12 @@ internal static class RequestBody
                 // With a length there is no framing to get wrong: the client ended before its body did.
                 throw new ConnectionResetException("The client closed the connection within its body", error);
             }
+            catch (IOException error)
+                when (error is not BadHttpRequestException && !HttpProtocol.IsHttp11(request.Protocol))
+            {
+                // The streams of HTTP/2 have no framing of their own to get wrong either.
+                throw new ConnectionResetException("The client ended the stream within its body", error);
+            }
             catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
             {
                 // How an oversized chunk length surfaces; what the server itself recognises is of the right type

@@ -55,6 +55,10 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
         fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
+        if (http.Request.IsHttps)
+        {
+            fields.Append("scheme", "https");
+        }
         operation.CopyTo(fields);
         Write(level, fields);
     }

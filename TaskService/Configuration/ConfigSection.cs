@@ -1,9 +1,11 @@
 using System.Globalization;
+using System.Net;
 
 namespace TaskService.Configuration;
 
 /// <summary>
-/// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest is
+/// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest
+/// is
 /// reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
 /// </summary>
 internal sealed class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
@@ -92,6 +94,28 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
                 Problem(key, "must be a list, such as [a, b]");
                 return [];
         }
+    }
+
+    /// <summary>A list of networks; an address is a network of one.</summary>
+    public IReadOnlyList<IPNetwork> Networks(string key)
+    {
+        var networks = new List<IPNetwork>();
+        foreach (var text in Texts(key))
+        {
+            if (IPNetwork.TryParse(text, out var network))
+            {
+                networks.Add(network);
+            }
+            else if (IPAddress.TryParse(text, out var address))
+            {
+                networks.Add(new IPNetwork(address, address.GetAddressBytes().Length * 8));
+            }
+            else
+            {
+                Problem(key, $"must hold addresses and networks such as 10.0.0.1 or 10.0.0.0/8, not \"{text}\"");
+            }
+        }
+        return networks;
     }
 
     /// <summary>The level below. When it is missing, an empty one.</summary>
