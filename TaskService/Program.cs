@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Admin;
 using TaskService.Api;
@@ -39,6 +40,7 @@ internal static class Program
             app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName),
             settings.Service.Name,
             TimeProvider.System);
+        new RefusedRequests(log).Watch(app.Services.GetRequiredService<DiagnosticListener>());
         var ids = new RequestIds(settings.Service.RequestIdHeader);
         ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);

@@ -47,7 +47,7 @@ internal static class RequestBody
         }
         if (request.ContentLength > bytesMax || await ReadRawAsync(request, bytesMax, cancel) is not { } raw)
         {
-            return (null, Problem.ContentTooLarge(bytesMax));
+            return (null, TooLarge(bytesMax));
         }
         return isGzip ? Decode(raw, bytesMax) : (raw, null);
     }
@@ -76,6 +76,12 @@ internal static class RequestBody
         {
             // It was answered already; how it goes on is of no interest.
         }
+    }
+
+    private static Problem TooLarge(int bytesMax)
+    {
+        RequestLimits.CountHit("body-bytes-max");
+        return Problem.ContentTooLarge(bytesMax);
     }
 
     /// <summary>
@@ -165,7 +171,7 @@ internal static class RequestBody
             {
                 if (decoded.Length + length > bytesMax)
                 {
-                    return (null, Problem.ContentTooLarge(bytesMax));
+                    return (null, TooLarge(bytesMax));
                 }
                 decoded.Write(piece.AsSpan(0, length));
             }

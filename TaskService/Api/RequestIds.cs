@@ -9,9 +9,12 @@ namespace TaskService.Api;
 /// </summary>
 internal sealed class RequestIds
 {
+    /// <summary>In which answers carry it.</summary>
+    public const string Header = "X-Request-ID";
+
     private const int CharactersMax = 128;
 
-    private static readonly string[] Headers = ["X-Request-ID", "X-Correlation-ID", "Request-ID", "X-Varnish"];
+    private static readonly string[] Headers = [Header, "X-Correlation-ID", "Request-ID", "X-Varnish"];
 
     private static readonly SearchValues<char> Allowed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=@:-");

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+
 namespace TaskService.Api;
 
 /// <summary>How many requests are worked on at once, and how long one may take.</summary>
@@ -5,10 +7,19 @@ namespace TaskService.Api;
 /// <param name="timeMax">Beyond, it is given up.</param>
 internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
 {
+    private static readonly Meter Meter = new("TaskService");
+
+    private static readonly Counter<long> Hits = Meter.CreateCounter<long>(
+        "taskservice.http.limit.hits", "{request}", "Requests that met a limit, by the name of its setting.");
+
     private int current;
 
     /// <summary>How long one may take.</summary>
     public TimeSpan TimeMax => timeMax;
+
+    /// <param name="setting">Below <c>http</c>.</param>
+    public static void CountHit(string setting) =>
+        Hits.Add(1, new KeyValuePair<string, object?>("limit", setting));
 
     /// <returns>False when there are too many; only then <see cref="Leave"/> is not to be called.</returns>
     public bool TryEnter()
@@ -18,6 +29,7 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
             return true;
         }
         Leave();
+        CountHit("requests-max");
         return false;
     }
 

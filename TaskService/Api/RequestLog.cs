@@ -6,6 +6,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// The two lines of a request: REQUEST when it comes, at debug, and RESPONSE, the canonical one, when it is answered.
+/// What never became a request has REFUSED.
 /// </summary>
 /// <param name="channel">Where the lines go.</param>
 /// <param name="levels">Decides which levels are written, and can be changed while running.</param>
@@ -63,14 +64,35 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         Write(level, fields);
     }
 
+    /// <summary>One line for what the server refused before there was a request.</summary>
+    public void Refused(IPAddress? ip, BadHttpRequestException error)
+    {
+        if (!levels.IsEnabled(LogLevel.Warning))
+        {
+            return;
+        }
+        var fields = Begin();
+        fields.Append("ip", Text(ip));
+        fields.Append("reason", error.Message);
+        fields.Append(LogEvent.Message, "REFUSED");
+        fields.Append("status", error.StatusCode);
+        Write(LogLevel.Warning, fields);
+    }
+
     private static FieldList Begin(HttpContext http, Operation operation, RequestTarget target)
     {
-        var fields = threadFields ??= new FieldList();
-        fields.Clear();
+        var fields = Begin();
         fields.Append("req_id", operation.Id);
         fields.Append("method", http.Request.Method);
         fields.Append("uri", target.ToString());
         fields.Append("ip", Text(http.Connection.RemoteIpAddress));
+        return fields;
+    }
+
+    private static FieldList Begin()
+    {
+        var fields = threadFields ??= new FieldList();
+        fields.Clear();
         return fields;
     }
 

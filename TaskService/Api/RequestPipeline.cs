@@ -35,7 +35,7 @@ internal sealed class RequestPipeline(
         log.Request(http, operation, target);
 
         var headers = http.Response.Headers;
-        headers["X-Request-ID"] = operation.Id;
+        headers[RequestIds.Header] = operation.Id;
         if (stopping.IsCancellationRequested)
         {
             headers.Connection = "close";
@@ -43,7 +43,8 @@ internal sealed class RequestPipeline(
         var (endpointAnswer, template, exception) = await AnswerAsync(http, target);
         var (answer, coding) = AnswerWriter.Negotiate(http.Request, endpointAnswer);
         var (status, bytes) = (answer.Status, 0L);
-        // What is on its way already can only be broken off, so that the client sees that it is not whole; and one that
+        // What is on its way already can only be broken off, so that the client sees that it is not whole; and one
+        // that
         // has gone gets nothing.
         if (status == RequestOutcome.ClientClosedRequest || (exception is not null && http.Response.HasStarted))
         {
@@ -70,7 +71,9 @@ internal sealed class RequestPipeline(
         }
         if (exception is ConnectionResetException { InnerException: BadHttpRequestException unread })
         {
-            // The server has to know, or it would look for the next request in what is left of this one.
+            // The server has to know, or it would look for the next request in what is left of this one. That this one
+            // was seen is for who counts what was not.
+            http.Features.Set(operation);
             throw unread;
         }
     }
@@ -122,6 +125,7 @@ internal sealed class RequestPipeline(
         }
         catch (OperationCanceledException) when (!gone.IsCancellationRequested)
         {
+            RequestLimits.CountHit("request-time-max-ms");
             return Problem.TimedOut;
         }
         finally
@@ -136,10 +140,20 @@ internal sealed class RequestPipeline(
         // Nobody reads this one any more; it is for the log.
         _ when IsGone(http, error) => new Answer { Status = RequestOutcome.ClientClosedRequest },
         StorageException storage => Problem.From(storage.Kind),
-        BadHttpRequestException bad =>
-            new Problem(bad.StatusCode, ReasonPhrases.GetReasonPhrase(bad.StatusCode), bad.Message),
+        BadHttpRequestException bad => Refuse(bad),
         _ => Problem.Unexpected,
     };
+
+    private static Problem Refuse(BadHttpRequestException bad)
+    {
+        if (bad.StatusCode == StatusCodes.Status408RequestTimeout)
+        {
+            // It ran out of our time, or was slower than the server bears.
+            RequestLimits.CountHit(
+                bad.InnerException is OperationCanceledException ? "request-time-max-ms" : "bytes-per-second-min");
+        }
+        return new Problem(bad.StatusCode, ReasonPhrases.GetReasonPhrase(bad.StatusCode), bad.Message);
+    }
 
     private static bool IsGone(HttpContext http, Exception error) =>
         error is ConnectionResetException

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http.Features;
+using TaskService.Telemetry;
+
+namespace TaskService.Api;
+
+/// <summary>
+/// What the server refuses before it is a request that anyone could answer, such as a line that is too long: counted,
+/// and logged in a line of its own.
+/// </summary>
+internal sealed class RefusedRequests(RequestLog log) : IObserver<KeyValuePair<string, object?>>
+{
+    // Documented with Kestrel; sent for bodies that are refused while an endpoint reads them, too.
+    private const string BadRequest = "Microsoft.AspNetCore.Server.Kestrel.BadRequest";
+
+    private static readonly Meter Meter = new("TaskService");
+
+    private static readonly Counter<long> Refusals = Meter.CreateCounter<long>(
+        "taskservice.http.refusals", "{request}", "What the server refused before it was a request, by status.");
+
+    /// <summary>Listens until the source ends.</summary>
+    public void Watch(DiagnosticListener source) => source.Subscribe(this, name => name == BadRequest);
+
+    public void OnNext(KeyValuePair<string, object?> value)
+    {
+        if (value.Value is not IFeatureCollection features
+            || features.Get<Operation>() is not null
+            || features.Get<IHttpResponseFeature>()?.Headers.ContainsKey(RequestIds.Header) is true
+            || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException error)
+        {
+            return;
+        }
+        Refusals.Add(1, new KeyValuePair<string, object?>("status", error.StatusCode));
+        if (LimitOf(error.StatusCode) is { } limit)
+        {
+            RequestLimits.CountHit(limit);
+        }
+        log.Refused(features.Get<IHttpConnectionFeature>()?.RemoteIpAddress, error);
+    }
+
+    public void OnCompleted()
+    {
+        // With the server.
+    }
+
+    public void OnError(Exception error)
+    {
+        // None is ever sent.
+    }
+
+    private static string? LimitOf(int status) => status switch
+    {
+        StatusCodes.Status408RequestTimeout => "header-time-max-ms",
+        StatusCodes.Status414UriTooLong => "request-line-bytes-max",
+        StatusCodes.Status431RequestHeaderFieldsTooLarge => "header-bytes-max",
+        _ => null,
+    };
+}
