@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Admin;
 using TaskService.Api;
+using TaskService.Api.OpenApi;
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Telemetry.Logging;
@@ -34,6 +35,7 @@ internal static class Program
         var health = new Health(app.Services.GetRequiredService<HealthCheckService>(), stopping);
         routes.Add(HttpMethods.Get, "/health/live", Health.LiveAsync);
         routes.Add(HttpMethods.Get, "/health/ready", health.ReadyAsync);
+        OpenApiEndpoint.AddTo(routes, settings.Service.Name);
 
         var log = new RequestLog(
             logs.Channel(LoggingSettings.LoggerName),

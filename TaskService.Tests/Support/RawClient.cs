@@ -11,9 +11,12 @@ internal sealed record RawAnswer(int Status, string Head, string Body)
 {
     public static readonly RawAnswer None = new(0, "", "");
 
-    public string? Header(string name) => Head.Split("\r\n")
-        .Where(line => line.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase))
-        .Select(line => line[(name.Length + 1)..].Trim()).FirstOrDefault();
+    public string? Header(string name) => Headers.GetValueOrDefault(name);
+
+    /// <summary>By name, in any case; one that comes twice fails.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; } = Head.Split("\r\n").Skip(1)
+        .Select(line => line.Split(':', 2))
+        .ToDictionary(line => line[0], line => line[1].Trim(), StringComparer.OrdinalIgnoreCase);
 }
 
 /// <summary>Sends bytes that no client library would.</summary>
@@ -21,7 +24,8 @@ internal static class RawClient
 {
     /// <param name="port">Of the service, on the loopback address.</param>
     /// <param name="request">What is sent, in one piece.</param>
-    /// <param name="isCut">Whether the request is not whole: the connection is then closed from this side, too.</param>
+    /// <param name="isCut">Whether the request is not whole: the connection is then closed from this side,
+    /// too.</param>
     public static async Task<RawAnswer> SendAsync(int port, byte[] request, bool isCut = false)
     {
         using var client = new TcpClient();
@@ -36,12 +40,29 @@ internal static class RawClient
                 client.Client.Shutdown(SocketShutdown.Send);
             }
             var isHead = request.AsSpan().StartsWith("HEAD "u8);
-            return await ReadAsync(stream, isHead, isCut, limit.Token);
+            var answer = await ReadAsync(stream, isHead, isCut, limit.Token);
+            if (answer.Status > 0)
+            {
+                await AssertContractAsync(request, answer);
+            }
+            return answer;
         }
         catch (IOException)
         {
             // Reset, because the server did not want the rest of it.
             return RawAnswer.None;
+        }
+    }
+
+    private static async Task AssertContractAsync(byte[] request, RawAnswer answer)
+    {
+        var line = Encoding.Latin1.GetString(request, 0, Math.Max(0, request.AsSpan().IndexOf("\r\n"u8))).Split(' ');
+        if (line.Length == 3)
+        {
+            var target = TaskService.Api.RequestTarget.Parse(line[1]);
+            var body = answer.Header("Transfer-Encoding") is null ? answer.Body : null;
+            var contract = await ApiContract.GetAsync();
+            contract.AssertAnswer(line[0], target.Path, answer.Status, answer.Headers, body);
         }
     }
 

@@ -15,7 +15,11 @@ internal sealed class RunningService : IAsyncDisposable
     private RunningService(TodoListHost host)
     {
         this.host = host;
-        Client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{host.Port}"), Timeout = Until.Limit };
+        Client = new HttpClient(new ContractHandler())
+        {
+            BaseAddress = new Uri($"http://127.0.0.1:{host.Port}"),
+            Timeout = Until.Limit,
+        };
     }
 
     public HttpClient Client { get; }

@@ -83,6 +83,9 @@ internal sealed class Route(string template)
     /// </summary>
     public bool IsLimited { get; set; } = true;
 
+    /// <summary>All of them, HEAD and OPTIONS included.</summary>
+    public IEnumerable<string> Methods => endpoints.Keys.Append(HttpMethods.Options);
+
     /// <summary>The value of an <c>Allow</c> header.</summary>
     public string Allow { get; private set; } = "";
 
@@ -93,7 +96,7 @@ internal sealed class Route(string template)
         {
             endpoints.Add(HttpMethods.Head, endpoint);
         }
-        Allow = string.Join(", ", endpoints.Keys.Append(HttpMethods.Options));
+        Allow = string.Join(", ", Methods);
     }
 
     /// <summary>The endpoint for a method, OPTIONS included; null when the resource does not have it.</summary>

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using NJsonSchema;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>
+/// What the service says of itself in its OpenAPI document, as a reader of that document understands it. Every answer
+/// of a test run is compared with it.
+/// </summary>
+internal sealed class ApiContract
+{
+    // Of the transfer, not of the answer.
+    private static readonly string[] Transfer =
+        ["Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive"];
+
+    private static readonly Lazy<Task<ApiContract>> Shared = new(LoadAsync);
+
+    private readonly ConcurrentDictionary<string, JsonSchema> schemas = new();
+
+    private ApiContract(JsonNode document) => Document = document;
+
+    public JsonNode Document { get; }
+
+    public static Task<ApiContract> GetAsync() => Shared.Value;
+
+    /// <summary>Fails when the document does not promise this answer.</summary>
+    /// <param name="method">Of the request.</param>
+    /// <param name="target">Of the request, with its query.</param>
+    /// <param name="status">Of the answer.</param>
+    /// <param name="headers">Of the answer.</param>
+    /// <param name="body">Of the answer; null when it was not looked at.</param>
+    public void AssertAnswer(
+        string method, string target, int status, IReadOnlyDictionary<string, string> headers, string? body)
+    {
+        var answer = $"{method} {target}: {status}";
+        if (!headers.ContainsKey("X-Request-ID"))
+        {
+            Assert.True(status is 400 or 405 or 408 or 414 or 431 or 505, $"{answer} comes without an id");
+            Assert.True(string.IsNullOrEmpty(body), $"{answer} comes without an id, but with a body");
+            return;
+        }
+        var item = ItemOf(target);
+        var node = item is null ? SharedAnswer("UnknownEndpoint", status == 404)
+            : item.GetValueOrDefault(method) is not { } operation ? SharedAnswer("MethodNotAllowed", status == 405)
+            : operation["responses"]![$"{status}"];
+        Assert.True(node is not null, $"{answer} is not documented");
+        AssertHeaders(answer, node["headers"]?.AsObject() ?? [], headers);
+        if (item is not null && status is 405 or 204 && headers.TryGetValue("Allow", out var allow))
+        {
+            Assert.Equal(item.Select(pair => pair.Key).Order(), allow.Split(", ").Order());
+        }
+        if (!string.IsNullOrEmpty(body) && !headers.ContainsKey("Content-Encoding"))
+        {
+            AssertBody(answer, node["content"]?.AsObject() ?? [], headers["Content-Type"], body);
+        }
+    }
+
+    /// <summary>Validates a value against a schema of the document.</summary>
+    /// <returns>What is wrong with it.</returns>
+    public IEnumerable<string> Validate(string schema, string json) =>
+        schemas.GetOrAdd(schema, Compile).Validate(json).Select(error => error.ToString());
+
+    private static async Task<ApiContract> LoadAsync()
+    {
+        await using var service = await RunningService.StartAsync();
+        using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
+        var document = JsonNode.Parse(await client.GetStringAsync(new Uri("/openapi.json", UriKind.Relative)))!;
+        return new ApiContract(document);
+    }
+
+    private static string NameIn(JsonNode? reference) => ((string)reference!["$ref"]!).Split('/')[^1];
+
+    private JsonNode? SharedAnswer(string response, bool applies) =>
+        applies ? Document["components"]!["responses"]![response] : null;
+
+    private Dictionary<string, JsonNode?>? ItemOf(string target)
+    {
+        var path = target.Split('?')[0];
+        path = path.Length > 1 && path[^1] == '/' ? path[..^1] : path;
+        foreach (var (template, item) in Document["paths"]!.AsObject())
+        {
+            var prefix = template.Replace("{id}", "", StringComparison.Ordinal);
+            var rest = path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : null;
+            if (path == template || (prefix != template && rest is { Length: >= 1 and <= 64 }
+                && rest.All(c => char.IsAsciiLetterOrDigit(c) || c == '-')))
+            {
+                return item!.AsObject().ToDictionary(pair => pair.Key.ToUpperInvariant(), pair => pair.Value);
+            }
+        }
+        return null;
+    }
+
+    private void AssertHeaders(string answer, JsonObject documented, IReadOnlyDictionary<string, string> headers)
+    {
+        var unknown = headers.Keys.Except(Transfer, StringComparer.OrdinalIgnoreCase)
+            .Except(documented.Select(pair => pair.Key), StringComparer.OrdinalIgnoreCase);
+        Assert.True(!unknown.Any(), $"{answer} has headers that are not documented: {string.Join(", ", unknown)}");
+        foreach (var (name, reference) in documented)
+        {
+            var header = Document["components"]!["headers"]![NameIn(reference)]!;
+            Assert.True(!(bool)header["required"]! || headers.ContainsKey(name), $"{answer} has no {name}");
+        }
+    }
+
+    private void AssertBody(string answer, JsonObject documented, string contentType, string body)
+    {
+        var media = documented[contentType.Split(';')[0]];
+        Assert.True(media is not null, $"{answer} has a body of {contentType}, which is not documented");
+        var errors = Validate(NameIn(media["schema"]), body);
+        Assert.True(!errors.Any(), $"{answer}: {string.Join(" ", errors)} in {body}");
+    }
+
+    /// <summary>With everything that it refers to, in the words of the library's older draft.</summary>
+    private JsonSchema Compile(string name)
+    {
+        var all = Document["components"]!["schemas"]!.DeepClone().AsObject();
+        // Whatever the document leaves open, we send nothing that is not in it.
+        all["Problem"]!["additionalProperties"] = false;
+        var root = all[name]!.DeepClone().AsObject();
+        root["definitions"] = all;
+        var text = root.ToJsonString(new JsonSerializerOptions())
+            .Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal);
+        return JsonSchema.FromJsonAsync(text).GetAwaiter().GetResult();
+    }
+}
+
+/// <summary>Compares every answer that a client gets with the contract.</summary>
+internal sealed class ContractHandler() : DelegatingHandler(new SocketsHttpHandler())
+{
+    // What is longer may be meant to be read piece by piece.
+    private const int CheckedBytesMax = 65_536;
+
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var target = request.RequestUri!.PathAndQuery;
+        var response = await base.SendAsync(request, cancellationToken);
+        var headers = response.Headers.Concat(response.Content.Headers).ToDictionary(
+            header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase);
+        string? body = null;
+        if (response.Content.Headers.ContentLength is { } length and <= CheckedBytesMax && length > 0
+            && request.Method != HttpMethod.Head)
+        {
+            await response.Content.LoadIntoBufferAsync(cancellationToken);
+            body = await response.Content.ReadAsStringAsync(cancellationToken);
+        }
+        var contract = await ApiContract.GetAsync();
+        contract.AssertAnswer(request.Method.Method, target, (int)response.StatusCode, headers, body);
+        return response;
+    }
+}
