@@ -118,6 +118,11 @@ internal sealed class ApiContract
         var all = Document["components"]!["schemas"]!.DeepClone().AsObject();
         // Whatever the document leaves open, we send nothing that is not in it.
         all["Problem"]!["additionalProperties"] = false;
+        // The library counts UTF-16 units; the lengths of what is sent were checked when it was taken.
+        foreach (var (_, property) in all["Task"]!["properties"]!.AsObject())
+        {
+            property!.AsObject().Remove("maxLength");
+        }
         var root = all[name]!.DeepClone().AsObject();
         root["definitions"] = all;
         var text = root.ToJsonString(new JsonSerializerOptions())

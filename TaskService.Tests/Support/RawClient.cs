@@ -60,7 +60,8 @@ internal static class RawClient
         if (line.Length == 3)
         {
             var target = TaskService.Api.RequestTarget.Parse(line[1]);
-            var body = answer.Header("Transfer-Encoding") is null ? answer.Body : null;
+            var isWhole = answer.Header("Transfer-Encoding") is null;
+            var body = isWhole ? Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(answer.Body)) : null;
             var contract = await ApiContract.GetAsync();
             contract.AssertAnswer(line[0], target.Path, answer.Status, answer.Headers, body);
         }
