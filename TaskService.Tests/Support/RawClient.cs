@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
+using TaskService.Api;
 
 namespace TaskService.Tests.Support;
 
@@ -59,8 +60,8 @@ internal static class RawClient
         var line = Encoding.Latin1.GetString(request, 0, Math.Max(0, request.AsSpan().IndexOf("\r\n"u8))).Split(' ');
         if (line.Length == 3)
         {
-            var target = TaskService.Api.RequestTarget.Parse(line[1]);
-            var isWhole = answer.Header("Transfer-Encoding") is null;
+            var target = RequestTarget.Parse(line[1]);
+            var isWhole = answer.Header("Content-Length") is not null;
             var body = isWhole ? Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(answer.Body)) : null;
             var contract = await ApiContract.GetAsync();
             contract.AssertAnswer(line[0], target.Path, answer.Status, answer.Headers, body);

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using Microsoft.OpenApi;
 using TaskService.Tests.Support;
 using Xunit.Sdk;
+using Operations = TaskService.Api.OpenApi.OpenApiOperations;
 
 namespace TaskService.Tests.Api.OpenApi;
 
@@ -48,7 +49,7 @@ public sealed class OpenApiTests : IAsyncLifetime
     public async Task Each_operation_is_described_and_has_its_methods_from_the_routes()
     {
         var contract = await ApiContract.GetAsync();
-        var described = TaskService.Api.OpenApi.OpenApiOperations.All
+        var described = Operations.All
             .Select(operation => (operation.Method, operation.Template)).ToHashSet();
         foreach (var (path, item) in contract.Document["paths"]!.AsObject())
         {

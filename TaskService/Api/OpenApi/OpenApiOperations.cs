@@ -47,7 +47,7 @@ internal static class OpenApiOperations
             Answers =
             [
                 new(200, "The tasks", ["ETag", "Link", "Content-Encoding"], "Tasks"),
-                new(304, "The client has this list already", ["ETag"]),
+                new(304, "The client has this list already", ["ETag", "Link"]),
             ],
             Problems = [Problem.InvalidQuery("limit must be a whole number from 1"), .. ReadRefusals],
         },
