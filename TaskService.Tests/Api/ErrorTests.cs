@@ -246,4 +246,18 @@ public sealed class ErrorTests : IAsyncLifetime
         using var notFound = await debug.SendAsync("GET", "/nope");
         Assert.DoesNotContain("\"trace\"", await notFound.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("HEAD /tasks/none", 404)]
+    [InlineData("GET /tasks/none", 404)]
+    [InlineData("BREW /tasks", 405)]
+    public async Task Nobody_is_asked_to_go_on_with_a_body_that_is_refused_already(string line, int status)
+    {
+        using var client = new System.Net.Sockets.TcpClient();
+        await client.ConnectAsync("127.0.0.1", service.Port);
+        var head = $"{line} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+        await client.GetStream().WriteAsync(System.Text.Encoding.Latin1.GetBytes(head));
+        using var reader = new StreamReader(client.GetStream());
+        Assert.StartsWith($"HTTP/1.1 {status} ", await reader.ReadLineAsync(), StringComparison.Ordinal);
+    }
 }

@@ -98,6 +98,11 @@ internal static class RawClient
             return null;
         }
         var answer = new RawAnswer(int.Parse(text.AsSpan(9, 3), null), text[..end], text[(end + 4)..]);
+        if (answer.Status == 100)
+        {
+            // Not yet the answer (RFC 9110 section 15.2).
+            return Whole(answer.Body, isHead);
+        }
         if (isHead || answer.Status is 204 or 304)
         {
             return answer with { Body = "" };

@@ -61,6 +61,8 @@ internal static class RequestBody
     {
         try
         {
+            // Who waits to be asked for the body (RFC 9110 section 10.1.1) is not to be asked for nothing.
+            await request.HttpContext.Response.StartAsync(cancel);
             for (long drained = 0; drained < DrainedBytesMax;)
             {
                 var read = await request.BodyReader.ReadAsync(cancel);
