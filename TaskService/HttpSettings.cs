@@ -5,6 +5,7 @@ namespace TaskService;
 /// <summary>
 /// What the service bears before it refuses: a limit on everything that a client can make large, many or slow.
 /// </summary>
+/// <param name="Docs">Whether there is a page to try the API.</param>
 /// <param name="BodyBytesMax">Of a request, as sent and after decoding; beyond, 413.</param>
 /// <param name="RequestLineBytesMax">Method, target and version; beyond, 414.</param>
 /// <param name="HeaderBytesMax">All header lines of a request; beyond, 431.</param>
@@ -16,6 +17,7 @@ namespace TaskService;
 /// <param name="IdleTimeMax">Between two requests of a connection; beyond, it is closed.</param>
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
 internal sealed record HttpSettings(
+    bool Docs,
     int BodyBytesMax,
     int RequestLineBytesMax,
     int HeaderBytesMax,
@@ -30,6 +32,7 @@ internal sealed record HttpSettings(
     private const int MebiByte = 1024 * 1024;
 
     public static HttpSettings Read(ConfigSection section) => new(
+        section.Flag("docs", true),
         (int)section.Integer("body-bytes-max", MebiByte, 1, 1024 * MebiByte),
         (int)section.Integer("request-line-bytes-max", 8_192, 64, MebiByte),
         (int)section.Integer("header-bytes-max", 32_768, 64, MebiByte),

@@ -36,6 +36,7 @@ internal static class Program
         routes.Add(HttpMethods.Get, "/health/live", Health.LiveAsync);
         routes.Add(HttpMethods.Get, "/health/ready", health.ReadyAsync);
         OpenApiEndpoint.AddTo(routes, settings.Service.Name);
+        DocsPage.AddTo(routes, app, settings.Http.Docs);
 
         var log = new RequestLog(
             logs.Channel(LoggingSettings.LoggerName),

@@ -50,6 +50,13 @@ internal sealed class Routes
         exact[template].IsLimited = false;
     }
 
+    /// <summary>Adds a page for browsers, which is no part of the API and sends itself.</summary>
+    public void AddPage(string path, RequestDelegate page)
+    {
+        Add(HttpMethods.Get, path, page);
+        (exact[path].IsLimited, exact[path].IsPage) = (true, true);
+    }
+
     /// <summary>Finds the resource at a path.</summary>
     public bool TryFind(string path, [NotNullWhen(true)] out Route? route, out string id)
     {
@@ -82,6 +89,9 @@ internal sealed class Route(string template)
     /// Whether it is refused when there are too many requests; what tells how the service is never is.
     /// </summary>
     public bool IsLimited { get; set; } = true;
+
+    /// <summary>Whether it is for browsers, and no part of the API.</summary>
+    public bool IsPage { get; set; }
 
     /// <summary>All of them, HEAD and OPTIONS included.</summary>
     public IEnumerable<string> Methods => endpoints.Keys.Append(HttpMethods.Options);

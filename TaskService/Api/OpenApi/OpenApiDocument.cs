@@ -33,7 +33,8 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
         ["servers"] = new JsonArray { new JsonObject { ["url"] = "/" } },
         ["tags"] = new JsonArray([.. Known.SelectMany(group => group).Select(operation => operation.Tag).Distinct()
             .Select(tag => new JsonObject { ["name"] = tag })]),
-        ["paths"] = Object(routes.All.Select(route => (route.Template, (JsonNode)PathOf(route)))),
+        ["paths"] = Object(routes.All.Where(route => !route.IsPage)
+            .Select(route => (route.Template, (JsonNode)PathOf(route)))),
         ["components"] = new JsonObject
         {
             ["schemas"] = OpenApiComponents.Schemas(),
