@@ -71,11 +71,7 @@ internal sealed class RawClient(int port) : IDisposable
         using var limit = new CancellationTokenSource(Until.Limit);
         try
         {
-            await stream.WriteAsync(request, limit.Token);
-            if (isCut)
-            {
-                client.Client.Shutdown(SocketShutdown.Send);
-            }
+            await WriteAsync(client, request, isCut, limit.Token);
             var isHead = request.AsSpan().StartsWith("HEAD "u8);
             var answer = await ReadAsync(stream, isHead, isCut, limit.Token);
             if (answer.Status > 0)
@@ -88,6 +84,22 @@ internal sealed class RawClient(int port) : IDisposable
         {
             // Reset, because the server did not want the rest of it.
             return RawAnswer.None;
+        }
+    }
+
+    private static async Task WriteAsync(TcpClient client, byte[] request, bool isCut, CancellationToken cancel)
+    {
+        try
+        {
+            await client.GetStream().WriteAsync(request, cancel);
+            if (isCut)
+            {
+                client.Client.Shutdown(SocketShutdown.Send);
+            }
+        }
+        catch (Exception error) when (error is IOException or SocketException)
+        {
+            // The server did not want the rest of it; what it said before it closed can still be read.
         }
     }
 
