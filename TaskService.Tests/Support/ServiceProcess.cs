@@ -12,14 +12,14 @@ internal sealed class ServiceProcess : IDisposable
     private readonly TaskCompletionSource outputEnd = new();
     private readonly TaskCompletionSource errorEnd = new();
 
-    private ServiceProcess(string directory, string[] args, IEnumerable<(string Name, string? Value)> environment)
+    private ServiceProcess(
+        string directory, string[] command, IEnumerable<(string Name, string? Value)> environment)
     {
         var start = process.StartInfo;
-        var binary = OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService";
-        start.FileName = Path.Combine(AppContext.BaseDirectory, binary);
+        start.FileName = command[0];
         start.WorkingDirectory = directory;
         start.RedirectStandardOutput = start.RedirectStandardError = true;
-        foreach (var arg in args)
+        foreach (var arg in command.Skip(1))
         {
             start.ArgumentList.Add(arg);
         }
@@ -40,11 +40,27 @@ internal sealed class ServiceProcess : IDisposable
 
     public bool HasExited => process.HasExited;
 
-    public static ServiceProcess Start(string directory, params string[] args) => new(directory, args, []);
+    private static string Binary { get; } = Path.Combine(
+        AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService");
+
+    public static ServiceProcess Start(string directory, params string[] args) =>
+        new(directory, [Binary, .. args], []);
+
+    /// <summary>Starts it under strace, which makes system calls fail or wait as <paramref name="injection"/> says.
+    /// </summary>
+    /// <param name="injection">As strace takes it, such as <c>fsync:error=EIO</c>.</param>
+    /// <param name="directory">The working directory.</param>
+    /// <param name="args">Of the service.</param>
+    public static ServiceProcess StartInjected(string injection, string directory, params string[] args)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "needs strace (apt-get install strace)");
+        string[] strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", $"inject={injection}"];
+        return new(directory, [.. strace, "-e", $"trace={injection.Split(':')[0]}", Binary, .. args], []);
+    }
 
     public static ServiceProcess Start(
         string directory, (string Name, string? Value)[] environment, params string[] args) =>
-        new(directory, args, environment);
+        new(directory, [Binary, .. args], environment);
 
     /// <summary>Waits until it listens.</summary>
     /// <returns>The base address.</returns>
@@ -83,13 +99,19 @@ internal sealed class ServiceProcess : IDisposable
         return process.ExitCode;
     }
 
-    public void Dispose()
+    /// <summary>Ends it and what started it, at once.</summary>
+    public void Kill()
     {
         if (!process.HasExited)
         {
             process.Kill(entireProcessTree: true);
             process.WaitForExit();
         }
+    }
+
+    public void Dispose()
+    {
+        Kill();
         process.Dispose();
     }
 

@@ -5,36 +5,65 @@ namespace TaskService.Storage.FileSystem;
 /// <summary>Makes renames in a directory durable. One fsync serves all that wait when it begins.</summary>
 internal sealed class DirectorySync(SafeFileHandle? directory) : IDisposable
 {
-    private readonly Lock gate = new();
-    private Task running = Task.CompletedTask;
-    private Task? waiting;
+    private readonly object gate = new();
+    private long asked;
+    private long served;
+    private bool isRunning;
+    private IOException? failure;
 
-    /// <summary>Completes when everything that was renamed before the call is on the disk.</summary>
+    /// <summary>Returns when everything that was renamed before the call is on the disk.</summary>
     /// <exception cref="IOException">It may not be.</exception>
-    public Task SyncAsync()
+    public void Sync()
     {
         if (directory is null)
         {
-            return Task.CompletedTask;
+            return;
         }
+        long upTo;
         lock (gate)
         {
-            return waiting ??= SyncAfterAsync(running);
+            var mine = ++asked;
+            while (isRunning && served < mine)
+            {
+                Monitor.Wait(gate);
+            }
+            if (served >= mine)
+            {
+                return;
+            }
+            if (failure is not null)
+            {
+                // The next fsync would succeed without having done what the failed one could not.
+                throw new IOException(failure.Message, failure);
+            }
+            // Who comes from now on may have renamed after the fsync began, and needs the next one.
+            (isRunning, upTo) = (true, asked);
         }
+        Lead(upTo);
     }
 
     public void Dispose() => directory?.Dispose();
 
-    private async Task SyncAfterAsync(Task previous)
+    private void Lead(long upTo)
     {
-        await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ForceYielding);
-        lock (gate)
+        IOException? error = null;
+        try
         {
-            // Who comes from now on may have renamed after the fsync began, and needs the next one.
-            (running, waiting) = (waiting!, null);
+            Durable.Sync(directory!);
         }
-        // After one that failed, the next would succeed without having done what the first could not.
-        await previous;
-        Durable.Sync(directory!);
+        catch (IOException failed)
+        {
+            error = failed;
+            throw;
+        }
+        finally
+        {
+            lock (gate)
+            {
+                (isRunning, failure) = (false, error);
+                served = error is null ? upTo : served;
+                Monitor.PulseAll(gate);
+            }
+        }
     }
 }

@@ -11,15 +11,19 @@ namespace TaskService.Storage.FileSystem;
 internal sealed partial class DurableDirectory : IDisposable
 {
     private readonly DirectorySync sync;
+    private readonly DiskThreads threads;
     private long temporaryNumber;
     private volatile string? failure;
 
     /// <summary>Makes the directory if it is missing, and removes what a process left unfinished.</summary>
+    /// <param name="path">Of the directory.</param>
+    /// <param name="threads">Do the writing.</param>
     /// <exception cref="IOException">It cannot be used.</exception>
     /// <exception cref="UnauthorizedAccessException">It cannot be used.</exception>
-    public DurableDirectory(string path)
+    public DurableDirectory(string path, DiskThreads threads)
     {
         Path = path;
+        this.threads = threads;
         Durable.CreateDirectory(path);
         foreach (var unfinished in Directory.GetFiles(path).Where(file => Temporary().IsMatch(file)))
         {
@@ -53,12 +57,14 @@ internal sealed partial class DurableDirectory : IDisposable
 
     public void Dispose() => sync.Dispose();
 
-    private async Task CommitAsync(Action change)
+    private Task CommitAsync(Action change) => threads.RunAsync(() => Commit(change));
+
+    private void Commit(Action change)
     {
         ThrowIfFailed();
         try
         {
-            await Task.Run(change);
+            change();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -68,7 +74,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
         try
         {
-            await sync.SyncAsync();
+            sync.Sync();
         }
         catch (IOException error)
         {

@@ -21,10 +21,11 @@ internal sealed class FileKeys : IDisposable
     private int confirmedSinceSync;
 
     /// <param name="path">A directory of its own.</param>
+    /// <param name="threads">Do the writing.</param>
     /// <param name="taskExists">Whether there is a task with this id.</param>
-    public FileKeys(string path, Predicate<string> taskExists)
+    public FileKeys(string path, DiskThreads threads, Predicate<string> taskExists)
     {
-        directory = new DurableDirectory(path);
+        directory = new DurableDirectory(path, threads);
         var now = DateTimeOffset.UtcNow;
         foreach (var file in Directory.GetFiles(path, "*" + Unconfirmed))
         {

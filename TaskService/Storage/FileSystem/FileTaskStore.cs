@@ -17,6 +17,7 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
     private readonly TaskTable table = new();
     private readonly HashSet<string> foreign = new(StringComparer.OrdinalIgnoreCase);
     private readonly SemaphoreSlim[] stripes = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
+    private readonly DiskThreads threads = new();
     private FileStream? lockFile;
     private DurableDirectory? files;
     private FileKeys? keys;
@@ -42,9 +43,9 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
             }
             Durable.CreateDirectory(path);
             lockFile = OpenLock(Path.Combine(path, ".lock"));
-            files = new DurableDirectory(path);
+            files = new DurableDirectory(path, threads);
             Load(path, cancel);
-            keys = new FileKeys(Path.Combine(path, ".keys"), id => table.Find(id) is not null);
+            keys = new FileKeys(Path.Combine(path, ".keys"), threads, id => table.Find(id) is not null);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -125,6 +126,7 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
 
     public ValueTask DisposeAsync()
     {
+        threads.Dispose();
         keys?.Dispose();
         files?.Dispose();
         lockFile?.Dispose();
