@@ -12,7 +12,8 @@ internal sealed class StopSignals : IDisposable
     private readonly CancellationTokenSource first = new();
     private readonly TaskCompletionSource came = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] registrations;
-    private long cameAt = Stopwatch.GetTimestamp();
+    private readonly Lock handling = new();
+    private long? cameAt;
 
     public StopSignals() => registrations =
     [
@@ -37,16 +38,19 @@ internal sealed class StopSignals : IDisposable
 
     private void OnSignal(PosixSignalContext context)
     {
-        // What is not cancelled here does what the system does by default: it ends the process.
-        if (came.TrySetResult())
+        bool isFirst;
+        // Each signal has a thread of its own.
+        lock (handling)
         {
-            cameAt = Stopwatch.GetTimestamp();
-            context.Cancel = true;
-            first.Cancel();
+            isFirst = cameAt is null;
+            cameAt ??= Stopwatch.GetTimestamp();
+            // What is not cancelled here does what the system does by default: it ends the process.
+            context.Cancel = Stopwatch.GetElapsedTime(cameAt.Value) < SameTimeMax;
         }
-        else
+        if (isFirst)
         {
-            context.Cancel = Stopwatch.GetElapsedTime(cameAt) < SameTimeMax;
+            first.Cancel();
+            came.TrySetResult();
         }
     }
 
