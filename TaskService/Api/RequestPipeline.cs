@@ -43,6 +43,11 @@ internal sealed class RequestPipeline(
         var (endpointAnswer, template, exception) = await AnswerAsync(http, target);
         var (answer, coding) = AnswerWriter.Negotiate(http.Request, endpointAnswer);
         var (status, bytes) = (answer.Status, 0L);
+        // What is left of a body that is not framed correctly cannot be told from the next request.
+        if (exception is BadHttpRequestException)
+        {
+            headers.Connection = "close";
+        }
         // What is on its way already can only be broken off, so that the client sees that it is not whole; and one
         // that
         // has gone gets nothing.
