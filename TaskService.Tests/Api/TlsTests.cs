@@ -100,7 +100,7 @@ public sealed class TlsTests : IDisposable
         foreach (var nonsense in nonsenses)
         {
             var answer = await RawClient.SendAsync(service.Port, nonsense.Select(c => (byte)c).ToArray(), isCut: true);
-            Assert.Equal(RawAnswer.None, answer);
+            Assert.Equal(0, answer.Status);
         }
         Assert.NotEqual("", await ShownAsync(service));
     }

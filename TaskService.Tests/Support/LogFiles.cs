@@ -26,7 +26,7 @@ internal sealed class LogFiles : IDisposable
     {
         var lines = await Until.ResultAsync(
             () => Read(file) is var found && found.Length >= count ? found : null, $"{count} lines in {file}");
-        Assert.Equal(count, lines.Length);
+        Assert.True(lines.Length == count, $"more than {count} lines in {file}:\n{string.Join('\n', lines)}");
         return lines;
     }
 

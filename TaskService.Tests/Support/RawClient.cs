@@ -10,7 +10,9 @@ namespace TaskService.Tests.Support;
 /// <param name="Body">Without its framing.</param>
 internal sealed record RawAnswer(int Status, string Head, string Body)
 {
-    public static readonly RawAnswer None = new(0, "", "");
+    /// <summary>None at all.</summary>
+    /// <param name="why">Stands for the body.</param>
+    public static RawAnswer None(string why) => new(0, "", why);
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
@@ -27,6 +29,7 @@ internal sealed class RawClient(int port) : IDisposable
     private const int CheckedBytesMax = 4_096;
 
     private TcpClient? connection;
+    private string before = "the first on its connection";
 
     /// <summary>On a connection of its own.</summary>
     /// <param name="port">Of the service, on the loopback address.</param>
@@ -44,6 +47,11 @@ internal sealed class RawClient(int port) : IDisposable
     {
         connection ??= await ConnectAsync();
         var answer = await SendAsync(connection, request, isCut);
+        if (answer.Status == 0)
+        {
+            answer = answer with { Body = $"{answer.Body}; {before}" };
+        }
+        before = $"after {Encoding.Latin1.GetString(request, 0, Math.Min(request.Length, 500))}\n{answer.Head}";
         if (isCut || answer.Status == 0 || answer.Header("Connection") == "close"
             || (answer.Header("Content-Length") ?? answer.Header("Transfer-Encoding")) is null)
         {
@@ -55,7 +63,7 @@ internal sealed class RawClient(int port) : IDisposable
     public void Dispose()
     {
         connection?.Dispose();
-        connection = null;
+        (connection, before) = (null, "the first on its connection");
     }
 
     private async Task<TcpClient> ConnectAsync()
@@ -80,10 +88,10 @@ internal sealed class RawClient(int port) : IDisposable
             }
             return answer;
         }
-        catch (IOException)
+        catch (IOException error)
         {
             // Reset, because the server did not want the rest of it.
-            return RawAnswer.None;
+            return RawAnswer.None(error.Message);
         }
     }
 
@@ -133,7 +141,7 @@ internal sealed class RawClient(int port) : IDisposable
             {
                 // The server takes a client that stopped sending for one that has gone.
                 Assert.True(isCut || text.Length == 0, $"the answer ends within itself: {text}");
-                return RawAnswer.None;
+                return RawAnswer.None("closed");
             }
             text.Append(Encoding.Latin1.GetString(piece, 0, length));
         }
