@@ -63,7 +63,7 @@ internal static class Program
         {
             return ExitCodes.Fine;
         }
-        using var signals = new StopSignals();
+        using var signals = new StopSignals(TimeProvider.System);
         try
         {
             await using var host = await TodoListHost.StartAsync(settings, signals.First);

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace TaskService;
@@ -12,14 +11,20 @@ internal sealed class StopSignals : IDisposable
     private readonly CancellationTokenSource first = new();
     private readonly TaskCompletionSource came = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly PosixSignalRegistration[] registrations;
-    private readonly Lock handling = new();
+    private readonly Lock gate = new();
+    private readonly TimeProvider time;
     private long? cameAt;
 
-    public StopSignals() => registrations =
-    [
-        PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
-        PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
-    ];
+    public StopSignals(TimeProvider time)
+    {
+        this.time = time;
+        // What is not cancelled does what the system does by default: it ends the process.
+        registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = Take()),
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = Take()),
+        ];
+    }
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken First => first.Token;
@@ -36,22 +41,21 @@ internal sealed class StopSignals : IDisposable
         first.Dispose();
     }
 
-    private void OnSignal(PosixSignalContext context)
+    /// <summary>Takes one signal. Each comes on a thread of its own.</summary>
+    /// <returns>False when it is another one than the first, and the process is to end at once.</returns>
+    internal bool Take()
     {
-        bool isFirst;
-        // Each signal has a thread of its own.
-        lock (handling)
+        lock (gate)
         {
-            isFirst = cameAt is null;
-            cameAt ??= Stopwatch.GetTimestamp();
-            // What is not cancelled here does what the system does by default: it ends the process.
-            context.Cancel = Stopwatch.GetElapsedTime(cameAt.Value) < SameTimeMax;
+            if (cameAt is { } at)
+            {
+                return time.GetElapsedTime(at) < SameTimeMax;
+            }
+            cameAt = time.GetTimestamp();
         }
-        if (isFirst)
-        {
-            first.Cancel();
-            came.TrySetResult();
-        }
+        came.TrySetResult();
+        first.Cancel();
+        return true;
     }
 
     /// <summary>Keeps the framework from taking the signals, too.</summary>

@@ -106,11 +106,26 @@ public sealed class ShutdownTests : IDisposable
     [Fact]
     public async Task A_signal_that_comes_twice_at_once_is_one()
     {
-        using var process = await StartAsync("memory:", "pre-stop-delay-ms: 500");
-        await process.ListeningAsync();
-        process.Signal("TERM", times: 2);
-        Assert.Equal(0, await process.ExitAsync());
-        Assert.Equal("STOPPED", LogfmtLine.ParseBrief(process.Output.Last())["message"]);
+        var time = new SomeTime();
+        using var signals = new StopSignals(time);
+        using var together = new Barrier(2);
+        // As the system does it: each on a thread of its own.
+        Assert.All(await Task.WhenAll(TakeAsync(), TakeAsync()), Assert.True);
+        Assert.True(signals.First.IsCancellationRequested);
+        time.Advance(TimeSpan.FromMilliseconds(249));
+        Assert.True(signals.Take());
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        Assert.False(signals.Take());
+
+        Task<bool> TakeAsync() => Task.Factory.StartNew(
+            () =>
+            {
+                together.SignalAndWait();
+                return signals.Take();
+            },
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
     }
 
     [Fact]

@@ -77,13 +77,13 @@ internal sealed class ServiceProcess : IDisposable
     }
 
     /// <summary>Sends a signal by its name, such as TERM.</summary>
-    public void Signal(string name, int times = 1) =>
-        Assert.True(TrySignal(name, times), "the process has ended already");
+    public void Signal(string name) =>
+        Assert.True(TrySignal(name), "the process has ended already");
 
     /// <returns>False when the process has ended already.</returns>
-    public bool TrySignal(string name, int times = 1)
+    public bool TrySignal(string name)
     {
-        string[] args = [$"-{name}", .. Enumerable.Repeat($"{process.Id}", times)];
+        string[] args = [$"-{name}", $"{process.Id}"];
         using var kill = Process.Start(new ProcessStartInfo("kill", args) { RedirectStandardError = true })!;
         kill.WaitForExit();
         return kill.ExitCode == 0;
