@@ -123,6 +123,25 @@ public sealed class RequestLogTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_client_left_unfinished_is_not_read_as_another_request()
+    {
+        const int clients = 20;
+        for (var i = 1; i <= clients; i++)
+        {
+            using (var client = new System.Net.Sockets.TcpClient())
+            {
+                await client.ConnectAsync("127.0.0.1", service.Port);
+                var head = "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"u8.ToArray();
+                await client.GetStream().WriteAsync(head);
+            }
+            // REQUEST and RESPONSE, and no REFUSED.
+            await files.LinesAsync("logfmt", 1 + (2 * i));
+        }
+        using var next = await service.SendAsync("GET", "/tasks");
+        Assert.Equal(3 + (2 * clients), (await files.LinesAsync("logfmt", 3 + (2 * clients))).Length);
+    }
+
+    [Fact]
     public async Task Health_is_logged_at_debug_only()
     {
         using var ready = await service.SendAsync("GET", "/health/ready");

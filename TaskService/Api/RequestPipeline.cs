@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 using TaskService.Domain;
@@ -53,7 +54,7 @@ internal sealed class RequestPipeline(
         // has gone gets nothing.
         if (status == RequestOutcome.ClientClosedRequest || (exception is not null && http.Response.HasStarted))
         {
-            http.Abort();
+            Abort(http);
         }
         else
         {
@@ -64,7 +65,7 @@ internal sealed class RequestPipeline(
             catch (Exception error)
             {
                 (exception, status) = (error, AnswerTo(http, error).Status);
-                http.Abort();
+                Abort(http);
             }
         }
         var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
@@ -74,12 +75,15 @@ internal sealed class RequestPipeline(
         {
             await RequestBody.DrainAsync(http.Request, http.RequestAborted);
         }
-        if (exception is ConnectionResetException { InnerException: BadHttpRequestException unread })
+    }
+
+    private static void Abort(HttpContext http)
+    {
+        http.Abort();
+        if (HttpProtocol.IsHttp11(http.Request.Protocol))
         {
-            // The server has to know, or it would look for the next request in what is left of this one. That this one
-            // was seen is for who counts what was not.
-            http.Features.Set(operation);
-            throw unread;
+            // Else the server would look for the next request in what is left of this one.
+            http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         }
     }
 
