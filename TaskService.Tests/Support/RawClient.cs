@@ -10,9 +10,10 @@ namespace TaskService.Tests.Support;
 /// <param name="Body">Without its framing.</param>
 internal sealed record RawAnswer(int Status, string Head, string Body)
 {
-    /// <summary>None at all.</summary>
-    /// <param name="why">Stands for the body.</param>
-    public static RawAnswer None(string why) => new(0, "", why);
+    /// <summary>What happened instead, when there is no answer.</summary>
+    public string Instead { get; init; } = "";
+
+    public static RawAnswer None(string instead) => new(0, "", "") { Instead = instead };
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 
@@ -49,7 +50,7 @@ internal sealed class RawClient(int port) : IDisposable
         var answer = await SendAsync(connection, request, isCut);
         if (answer.Status == 0)
         {
-            answer = answer with { Body = $"{answer.Body}; {before}" };
+            answer = answer with { Instead = $"{answer.Instead}; {before}" };
         }
         before = $"after {Encoding.Latin1.GetString(request, 0, Math.Min(request.Length, 500))}\n{answer.Head}";
         if (isCut || answer.Status == 0 || answer.Header("Connection") == "close"

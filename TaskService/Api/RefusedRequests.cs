@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http.Features;
-using TaskService.Telemetry;
 
 namespace TaskService.Api;
 
@@ -25,7 +24,6 @@ internal sealed class RefusedRequests(RequestLog log) : IObserver<KeyValuePair<s
     public void OnNext(KeyValuePair<string, object?> value)
     {
         if (value.Value is not IFeatureCollection features
-            || features.Get<Operation>() is not null
             || features.Get<IHttpResponseFeature>()?.Headers.ContainsKey(RequestIds.Header) is true
             || features.Get<IBadRequestExceptionFeature>()?.Error is not BadHttpRequestException error)
         {
