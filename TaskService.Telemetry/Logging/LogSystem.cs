@@ -7,8 +7,7 @@ namespace TaskService.Telemetry.Logging;
 /// <summary>
 /// The handlers of a configuration, opened, and the way from each logger to its handlers. As a provider it serves every
 /// <c>ILogger</c>; <see cref="Channel"/> is for lines that are put together by hand. Which level a logger has is
-/// decided
-/// before, by the filters of Microsoft.Extensions.Logging, where it can be changed while running.
+/// decided before, by the filters of Microsoft.Extensions.Logging, where it can be changed while running.
 /// </summary>
 public sealed class LogSystem : ILoggerProvider
 {

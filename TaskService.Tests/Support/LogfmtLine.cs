@@ -5,8 +5,7 @@ namespace TaskService.Tests.Support;
 
 /// <summary>
 /// A reader of logfmt that shares nothing with the writer: keys up to the sign, bare values up to a blank, quoted
-/// ones with the
-/// escapes of JSON. It is written after the grammar of the kr/logfmt documentation.
+/// ones with the escapes of JSON. It is written after the grammar of the kr/logfmt documentation.
 /// </summary>
 internal sealed class LogfmtLine
 {

@@ -6,8 +6,7 @@ namespace TaskService.Admin;
 
 /// <summary>
 /// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic.
-/// Open to all,
-/// and without detail for that reason.
+/// Open to all, and without detail for that reason.
 /// </summary>
 /// <param name="checks">What readiness depends on.</param>
 /// <param name="stopping">Cancelled when the service is about to stop.</param>

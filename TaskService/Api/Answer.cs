@@ -2,8 +2,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// What an endpoint answers. How it travels (negotiation, conditions, headers that all share, problem bodies) is
-/// decided
-/// in one place.
+/// decided in one place.
 /// </summary>
 internal readonly record struct Answer
 {

@@ -6,8 +6,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// The conditions of a request on the version of what it is about (RFC 9110 section 13). They are evaluated last, so
-/// that
-/// an absent task is 404 whatever they say.
+/// that an absent task is 404 whatever they say.
 /// </summary>
 internal readonly struct Preconditions(IHeaderDictionary headers)
 {

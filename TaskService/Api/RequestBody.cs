@@ -9,8 +9,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// Reads request bodies: JSON, as it is or gzipped, under a limit of our own, since the server's closes the
-/// connection on
-/// who is still sending.
+/// connection on who is still sending.
 /// </summary>
 internal static class RequestBody
 {
@@ -54,8 +53,7 @@ internal static class RequestBody
 
     /// <summary>
     /// Reads away what nobody wanted of a body. A connection that is closed with something unread is reset, and a
-    /// client
-    /// that is still sending would not see the answer.
+    /// client that is still sending would not see the answer.
     /// </summary>
     public static async ValueTask DrainAsync(HttpRequest request, CancellationToken cancel)
     {
@@ -88,8 +86,7 @@ internal static class RequestBody
 
     /// <summary>
     /// Whether the head says JSON, or nothing. What curl says when it is not told is read as JSON as well, but never
-    /// from
-    /// a page in a browser, which may send a form anywhere without asking.
+    /// from a page in a browser, which may send a form anywhere without asking.
     /// </summary>
     private static bool IsJson(IHeaderDictionary headers, bool isPatch)
     {

@@ -10,8 +10,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// The way of every request: its id and operation, the resource and its endpoint, what goes wrong on the way, the
-/// answer, and
-/// one canonical line at the end, whatever happened.
+/// answer, and one canonical line at the end, whatever happened.
 /// </summary>
 /// <param name="routes">The resources.</param>
 /// <param name="writer">Sends answers.</param>
@@ -50,8 +49,7 @@ internal sealed class RequestPipeline(
             headers.Connection = "close";
         }
         // What is on its way already can only be broken off, so that the client sees that it is not whole; and one
-        // that
-        // has gone gets nothing.
+        // that has gone gets nothing.
         if (status == RequestOutcome.ClientClosedRequest || (exception is not null && http.Response.HasStarted))
         {
             Abort(http);

@@ -6,8 +6,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// JSON as RFC 8259 has it and as every reader understands it alike: UTF-8 without byte order mark, no member twice
-/// in an
-/// object, no U+0000 and no lone surrogate in any text, nesting up to 64.
+/// in an object, no U+0000 and no lone surrogate in any text, nesting up to 64.
 /// </summary>
 internal static class StrictJson
 {

@@ -7,8 +7,7 @@ namespace TaskService.Api;
 
 /// <summary>
 /// What a list is asked for: <c>limit</c>, <c>after</c>, <c>completed</c>, <c>priority</c>, <c>due_before</c>. What
-/// is not
-/// known is ignored; what is known may come once, and must be right.
+/// is not known is ignored; what is known may come once, and must be right.
 /// </summary>
 /// <param name="Tasks">Which tasks.</param>
 /// <param name="Limit">How many at most; null for all.</param>

@@ -5,8 +5,7 @@ namespace TaskService.Configuration;
 
 /// <summary>
 /// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest
-/// is
-/// reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
+/// is reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
 /// </summary>
 internal sealed class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
 {

@@ -39,8 +39,7 @@ internal interface ITaskStore : IAsyncDisposable
 
     /// <summary>
     /// Streams tasks in id order. A task that exists all the while comes exactly once, in a version that it had
-    /// meanwhile;
-    /// one that is created or deleted meanwhile may come or not.
+    /// meanwhile; one that is created or deleted meanwhile may come or not.
     /// </summary>
     IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel);
 

@@ -2,8 +2,7 @@ namespace TaskService.Api.OpenApi;
 
 /// <summary>
 /// A page to read the description of the API and to try it: Swagger UI, out of its package. Nothing comes from
-/// anywhere
-/// else. Without this file, its line in Program and its package there is none.
+/// anywhere else. Without this file, its line in Program and its package there is none.
 /// </summary>
 internal static class DocsPage
 {

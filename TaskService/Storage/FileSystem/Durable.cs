@@ -6,8 +6,7 @@ namespace TaskService.Storage.FileSystem;
 
 /// <summary>
 /// What makes a change survive a power cut. The framework's own flushes return normally when fsync fails on Linux,
-/// and it
-/// cannot open a directory, which is why these go to the system.
+/// and it cannot open a directory, which is why these go to the system.
 /// </summary>
 internal static partial class Durable
 {

@@ -8,8 +8,7 @@ namespace TaskService.Storage.FileSystem;
 
 /// <summary>
 /// Idempotency keys in files, one a key, written before the task and confirmed after it. A key that is not confirmed
-/// when
-/// the process ends counts if its task is there; else the task was never acknowledged, and the key goes.
+/// when the process ends counts if its task is there; else the task was never acknowledged, and the key goes.
 /// </summary>
 internal sealed class FileKeys : IDisposable
 {
