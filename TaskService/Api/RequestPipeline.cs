@@ -78,9 +78,9 @@ internal sealed class RequestPipeline(
     private static void Abort(HttpContext http)
     {
         http.Abort();
-        if (HttpProtocol.IsHttp11(http.Request.Protocol))
+        if (!HttpProtocol.IsHttp2(http.Request.Protocol))
         {
-            // Else the server would look for the next request in what is left of this one.
+            // Else the server would look for the next request in what is left of this one, in HTTP/1.0 as well.
             http.Features.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
         }
     }
