@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
-using System.IO.Pipelines;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Net.Http.Headers;
 
@@ -110,49 +109,48 @@ internal static class RequestBody
     private static async ValueTask<byte[]?> ReadRawAsync(HttpRequest request, int bytesMax, CancellationToken cancel)
     {
         var reader = request.BodyReader;
-        while (true)
+        // Whatever is done with the reader can find that the client has gone, advancing as well.
+        try
         {
-            ReadResult read;
-            try
+            while (true)
             {
-                read = await reader.ReadAsync(cancel);
+                var read = await reader.ReadAsync(cancel);
+                if (read.Buffer.Length > bytesMax)
+                {
+                    reader.AdvanceTo(read.Buffer.End);
+                    return null;
+                }
+                if (read.IsCompleted)
+                {
+                    var body = read.Buffer.ToArray();
+                    reader.AdvanceTo(read.Buffer.End);
+                    return body;
+                }
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
             }
-            catch (OperationCanceledException error)
-            {
-                throw new BadHttpRequestException(
-                    "The body did not arrive in time", StatusCodes.Status408RequestTimeout, error);
-            }
-            catch (BadHttpRequestException error)
-                when (error.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null)
-            {
-                // With a length there is no framing to get wrong: the client ended before its body did.
-                throw new ConnectionResetException("The client closed the connection within its body", error);
-            }
-            catch (IOException error)
-                when (error is not BadHttpRequestException && !HttpProtocol.IsHttp11(request.Protocol))
-            {
-                // The streams of HTTP/2 have no framing of their own to get wrong either.
-                throw new ConnectionResetException("The client ended the stream within its body", error);
-            }
-            catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
-            {
-                // How an oversized chunk length surfaces; what the server itself recognises is of the right type
-                // already.
-                throw error as BadHttpRequestException
-                    ?? new BadHttpRequestException("The body is not framed correctly", error);
-            }
-            if (read.Buffer.Length > bytesMax)
-            {
-                reader.AdvanceTo(read.Buffer.End);
-                return null;
-            }
-            if (read.IsCompleted)
-            {
-                var body = read.Buffer.ToArray();
-                reader.AdvanceTo(read.Buffer.End);
-                return body;
-            }
-            reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+        }
+        catch (OperationCanceledException error)
+        {
+            throw new BadHttpRequestException(
+                "The body did not arrive in time", StatusCodes.Status408RequestTimeout, error);
+        }
+        catch (BadHttpRequestException error)
+            when (error.StatusCode == StatusCodes.Status400BadRequest && request.ContentLength is not null)
+        {
+            // With a length there is no framing to get wrong: the client ended before its body did.
+            throw new ConnectionResetException("The client closed the connection within its body", error);
+        }
+        catch (IOException error)
+            when (error is not BadHttpRequestException && !HttpProtocol.IsHttp11(request.Protocol))
+        {
+            // The streams of HTTP/2 have no framing of their own to get wrong either.
+            throw new ConnectionResetException("The client ended the stream within its body", error);
+        }
+        catch (Exception error) when (error is OverflowException or IOException and not ConnectionResetException)
+        {
+            // How an oversized chunk length surfaces; what the server itself recognises is of the right type already.
+            throw error as BadHttpRequestException
+                ?? new BadHttpRequestException("The body is not framed correctly", error);
         }
     }
 
