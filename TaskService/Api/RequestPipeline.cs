@@ -135,6 +135,12 @@ internal sealed class RequestPipeline(
             RequestLimits.CountHit("request-time-max-ms");
             return Problem.TimedOut;
         }
+        catch (StorageException error)
+            when (error.InnerException is OperationCanceledException && !gone.IsCancellationRequested)
+        {
+            RequestLimits.CountHit("request-time-max-ms");
+            throw;
+        }
         finally
         {
             time.CancelAfter(Timeout.InfiniteTimeSpan);
@@ -166,5 +172,6 @@ internal sealed class RequestPipeline(
         error is ConnectionResetException
         || (http.RequestAborted.IsCancellationRequested
             && error is OperationCanceledException or ConnectionAbortedException
-                or BadHttpRequestException { InnerException: OperationCanceledException });
+                or BadHttpRequestException { InnerException: OperationCanceledException }
+                or StorageException { InnerException: OperationCanceledException });
 }

@@ -7,12 +7,14 @@ namespace TaskService.Domain;
 /// disposal.</item>
 /// <item>A change is durable before its method returns (but in the memory engine), seen by every later call, and whole:
 /// no reader ever sees half of one.</item>
-/// <item>Ids are ordinal, case-sensitive text of the form <see cref="TaskIds.IsValid"/>.</item>
+/// <item>Ids are ordinal, case-sensitive text of the form <see cref="TaskIds.IsValid"/>. An engine may take one that
+/// differs from another in case only for taken.</item>
 /// <item>An engine that is unreachable, out of time or read-only throws <see cref="StorageException"/> with
 /// <see cref="ErrorKind.StorageUnavailable"/>; a change may then have been made or not. One without room throws it with
 /// <see cref="ErrorKind.StorageFull"/>; nothing was changed.</item>
-/// <item><see cref="OperationCanceledException"/> means that nothing was changed: a change that has begun is
-/// finished.</item>
+/// <item><see cref="OperationCanceledException"/> means that nothing was changed. A change that has begun is finished;
+/// when it is cancelled, an engine that does not wait for that throws <see cref="StorageException"/> with
+/// <see cref="ErrorKind.StorageUnavailable"/> and the cancellation inside.</item>
 /// </list>
 /// </summary>
 internal interface ITaskStore : IAsyncDisposable
@@ -31,6 +33,7 @@ internal interface ITaskStore : IAsyncDisposable
     /// <returns>False, and nothing is changed, when the id is taken.</returns>
     ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel);
 
+    /// <summary>Waits for the end of a create with this key that has begun.</summary>
     /// <returns>What is remembered under this idempotency key, expired or not; null when nothing is.</returns>
     ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel);
 

@@ -3,7 +3,9 @@ using Microsoft.Win32.SafeHandles;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>Makes renames in a directory durable. One fsync serves all that wait when it begins.</summary>
-internal sealed class DirectorySync(SafeFileHandle? directory) : IDisposable
+/// <param name="directory">Null where the system needs no such thing (Windows).</param>
+/// <param name="fsync">Puts the directory onto the disk.</param>
+internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHandle> fsync) : IDisposable
 {
     private readonly object gate = new();
     private long asked;
@@ -49,7 +51,7 @@ internal sealed class DirectorySync(SafeFileHandle? directory) : IDisposable
         IOException? error = null;
         try
         {
-            Durable.Sync(directory!);
+            fsync(directory!);
         }
         catch (IOException failed)
         {

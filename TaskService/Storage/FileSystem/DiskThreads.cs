@@ -1,40 +1,48 @@
+using TaskService.Domain;
+
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
 /// Runs work that waits for the disk on threads of its own, started as they are needed. On the shared pool a slow disk
 /// would hold up requests that need none, and a burst of writers would wait for the pool to grow.
 /// </summary>
-internal sealed class DiskThreads : IDisposable
+internal sealed class DiskThreads(ILogger logger) : IDisposable
 {
     /// <summary>A file system commits what is synced at the same time together, so more threads write more.</summary>
     private const int ThreadsMax = 64;
 
     private readonly object gate = new();
-    private readonly Queue<(Action Work, TaskCompletionSource Done)> queue = [];
+    // What is given up while it waits goes at once: behind a disk that hangs are no more than those who wait.
+    private readonly LinkedList<Action> queue = new();
     private int threads;
     private int idle;
     private bool isEnding;
 
     /// <summary>Runs it when a thread is free, in the order of the calls.</summary>
+    /// <param name="work">Waits for the disk.</param>
+    /// <param name="cancel">Gives up work that has not begun. What has begun is finished, but not waited for.</param>
     /// <returns>Completes as the work does, and fails with what it throws.</returns>
-    public Task RunAsync(Action work)
+    /// <exception cref="OperationCanceledException">It has not begun, and does not.</exception>
+    /// <exception cref="StorageException">It goes on, but the wait was cancelled.</exception>
+    public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancel)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        lock (gate)
-        {
-            ObjectDisposedException.ThrowIf(isEnding, this);
-            queue.Enqueue((work, done));
-            if (idle >= queue.Count)
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var item = Enqueue(() => Run(work, done));
+        using var giveUp = cancel.UnsafeRegister(
+            _ =>
             {
-                Monitor.Pulse(gate);
-            }
-            else if (threads < ThreadsMax)
-            {
-                threads++;
-                new Thread(Run) { IsBackground = true, Name = "disk" }.Start();
-            }
-        }
-        return done.Task;
+                if (TryTakeBack(item))
+                {
+                    done.TrySetCanceled(cancel);
+                    return;
+                }
+                done.TrySetException(new StorageException(
+                    ErrorKind.StorageUnavailable,
+                    "the disk takes too long; the change goes on, but nobody waits for it any more",
+                    new OperationCanceledException(cancel)));
+            },
+            null);
+        return await done.Task;
     }
 
     /// <summary>Takes no more work; what is there is still done.</summary>
@@ -47,25 +55,66 @@ internal sealed class DiskThreads : IDisposable
         }
     }
 
-    private void Run()
+    private LinkedListNode<Action> Enqueue(Action work)
     {
-        while (Take(out var work, out var done))
+        lock (gate)
         {
-            try
+            ObjectDisposedException.ThrowIf(isEnding, this);
+            var item = queue.AddLast(work);
+            if (idle >= queue.Count)
             {
-                work();
-                done.SetResult();
+                Monitor.Pulse(gate);
             }
-#pragma warning disable CA1031 // Whoever waits for the work gets it.
-            catch (Exception error)
-#pragma warning restore CA1031
+            else if (threads < ThreadsMax)
             {
-                done.SetException(error);
+                threads++;
+                new Thread(RunAll) { IsBackground = true, Name = "disk" }.Start();
+            }
+            return item;
+        }
+    }
+
+    /// <returns>False when a thread has it already.</returns>
+    private bool TryTakeBack(LinkedListNode<Action> item)
+    {
+        lock (gate)
+        {
+            if (item.List is null)
+            {
+                return false;
+            }
+            queue.Remove(item);
+            return true;
+        }
+    }
+
+    private void Run<T>(Func<T> work, TaskCompletionSource<T> done)
+    {
+        try
+        {
+            done.TrySetResult(work());
+        }
+#pragma warning disable CA1031 // Whoever waits for the work gets it.
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            if (!done.TrySetException(error))
+            {
+                logger.LogError(error, "A change failed that nobody waited for any more");
             }
         }
     }
 
-    private bool Take(out Action work, out TaskCompletionSource done)
+    private void RunAll()
+    {
+        while (Take() is { } work)
+        {
+            work();
+        }
+    }
+
+    /// <returns>Null at the end.</returns>
+    private Action? Take()
     {
         lock (gate)
         {
@@ -75,9 +124,12 @@ internal sealed class DiskThreads : IDisposable
                 Monitor.Wait(gate);
             }
             idle--;
-            var isThere = queue.TryDequeue(out var next);
-            (work, done) = next;
-            return isThere;
+            var next = queue.First?.Value;
+            if (next is not null)
+            {
+                queue.RemoveFirst();
+            }
+            return next;
         }
     }
 }

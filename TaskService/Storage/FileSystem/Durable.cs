@@ -10,7 +10,9 @@ namespace TaskService.Storage.FileSystem;
 /// </summary>
 internal static partial class Durable
 {
-    private const int ReadOnly = 0;
+    // O_RDONLY, which is 0, and O_CLOEXEC: no child process is to keep it open.
+    private const int OpenFlagsLinux = 0x80000;
+    private const int OpenFlagsMac = 0x1000000;
     private const int FullSync = 51;
     private const int Interrupted = 4;
 
@@ -36,7 +38,7 @@ internal static partial class Durable
         {
             return null;
         }
-        var handle = Open(path, ReadOnly);
+        var handle = Open(path, OperatingSystem.IsMacOS() ? OpenFlagsMac : OpenFlagsLinux);
         return handle >= 0 ? new SafeFileHandle(handle, ownsHandle: true) : throw Failure($"open {path}");
     }
 

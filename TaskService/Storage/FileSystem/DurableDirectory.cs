@@ -1,48 +1,65 @@
 using System.Text.RegularExpressions;
+using Microsoft.Win32.SafeHandles;
 using TaskService.Domain;
 
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// A directory whose changes are on the disk when they are acknowledged: a file is written aside, synced, renamed,
-/// and the
-/// directory synced. When that last sync fails, nobody knows what the disk has, and it takes no more changes.
+/// A directory whose changes are on the disk when they are acknowledged: a file is written aside, synced, renamed, and
+/// the directory synced. When that last sync fails, nobody knows what the disk has, and it takes no more changes.
+/// All members wait for the disk.
 /// </summary>
 internal sealed partial class DurableDirectory : IDisposable
 {
+    private readonly Action<SafeFileHandle> syncFile;
     private readonly DirectorySync sync;
-    private readonly DiskThreads threads;
+    // What is written goes into the directory that was opened, not into another that has its name by now.
+    private readonly string target;
+    private readonly string? place;
     private long temporaryNumber;
     private volatile string? failure;
 
     /// <summary>Makes the directory if it is missing, and removes what a process left unfinished.</summary>
     /// <param name="path">Of the directory.</param>
-    /// <param name="threads">Do the writing.</param>
+    /// <param name="syncFile">Puts a file or a directory onto the disk: <see cref="Durable.Sync"/>.</param>
     /// <exception cref="IOException">It cannot be used.</exception>
     /// <exception cref="UnauthorizedAccessException">It cannot be used.</exception>
-    public DurableDirectory(string path, DiskThreads threads)
+    public DurableDirectory(string path, Action<SafeFileHandle> syncFile)
     {
         Path = path;
-        this.threads = threads;
+        this.syncFile = syncFile;
         Durable.CreateDirectory(path);
         foreach (var unfinished in Directory.GetFiles(path).Where(file => Temporary().IsMatch(file)))
         {
             DeleteQuietly(unfinished);
         }
-        sync = new DirectorySync(Durable.OpenDirectory(path));
+        var handle = Durable.OpenDirectory(path);
+        var opened = $"/proc/self/fd/{handle?.DangerousGetHandle()}";
+        place = OperatingSystem.IsLinux() ? PlaceOf(opened) : null;
+        target = place is null ? path : opened;
+        sync = new DirectorySync(handle, syncFile);
     }
 
     public string Path { get; }
 
+    /// <summary>Whether it is still where it was, as far as the system can tell (Linux).</summary>
+    public bool IsInPlace => place is null || PlaceOf(target) == place;
+
     /// <summary>Writes a file in place of any that has this name.</summary>
     /// <exception cref="StorageException">It is not known to be written, or there is no room and it is not.</exception>
-    public Task WriteAsync(string name, byte[] content) => CommitAsync(() => Write(name, content));
+    public void Write(string name, byte[] content) => Commit(() => WriteAside(name, content));
 
     /// <exception cref="StorageException">It is not known to be gone.</exception>
-    public Task DeleteAsync(string name) => CommitAsync(() => File.Delete(PathOf(name)));
+    public void Delete(string name) => Commit(() => File.Delete(PathOf(name)));
 
-    /// <summary>Makes durable what was renamed or deleted by other means.</summary>
-    public Task SyncAsync() => CommitAsync(() => { });
+    /// <exception cref="StorageException">It is not known to have the new name.</exception>
+    public void Rename(string name, string newName) =>
+        Commit(() => File.Move(PathOf(name), PathOf(newName), overwrite: true));
+
+    public bool Exists(string name) => File.Exists(PathOf(name));
+
+    /// <summary>Deletes a file that means nothing any more, and may be there again after a power cut.</summary>
+    public void Forget(string name) => DeleteQuietly(PathOf(name));
 
     /// <exception cref="StorageException">It takes no more changes.</exception>
     public void ThrowIfFailed()
@@ -53,11 +70,30 @@ internal sealed partial class DurableDirectory : IDisposable
         }
     }
 
-    public string PathOf(string name) => System.IO.Path.Combine(Path, name);
+    /// <summary>What an error in this directory is to those who want to change something.</summary>
+    public StorageException Unavailable(Exception error) => new(
+        ErrorKind.StorageUnavailable,
+        $"cannot write to {Path}: {error.Message.Replace(target, Path, StringComparison.Ordinal)}",
+        error);
 
     public void Dispose() => sync.Dispose();
 
-    private Task CommitAsync(Action change) => threads.RunAsync(() => Commit(change));
+    private static string? PlaceOf(string opened) =>
+        File.ResolveLinkTarget(opened, returnFinalTarget: false)?.FullName;
+
+    private static void DeleteQuietly(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Where something failed already, that error is the one to report. The next start tries again.
+        }
+    }
+
+    private string PathOf(string name) => System.IO.Path.Combine(target, name);
 
     private void Commit(Action change)
     {
@@ -70,7 +106,7 @@ internal sealed partial class DurableDirectory : IDisposable
         {
             throw DiskErrors.IsFull(error)
                 ? new StorageException(ErrorKind.StorageFull, $"no room in {Path}", error)
-                : new StorageException(ErrorKind.StorageUnavailable, $"cannot write to {Path}: {error.Message}", error);
+                : Unavailable(error);
         }
         try
         {
@@ -84,7 +120,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
     }
 
-    private void Write(string name, byte[] content)
+    private void WriteAside(string name, byte[] content)
     {
         var temporary = PathOf($".{name}.{Interlocked.Increment(ref temporaryNumber)}.tmp");
         try
@@ -92,7 +128,7 @@ internal sealed partial class DurableDirectory : IDisposable
             using (var file = File.OpenHandle(temporary, FileMode.CreateNew, FileAccess.Write))
             {
                 RandomAccess.Write(file, content, 0);
-                Durable.Sync(file);
+                syncFile(file);
             }
             File.Move(temporary, PathOf(name), overwrite: true);
         }
@@ -100,18 +136,6 @@ internal sealed partial class DurableDirectory : IDisposable
         {
             DeleteQuietly(temporary);
             throw;
-        }
-    }
-
-    private static void DeleteQuietly(string path)
-    {
-        try
-        {
-            File.Delete(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // Where something failed already, that error is the one to report. The next start tries again.
         }
     }
 

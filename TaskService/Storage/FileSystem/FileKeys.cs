@@ -1,5 +1,4 @@
-using System.Security.Cryptography;
-using System.Text;
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using TaskService.Domain;
@@ -7,109 +6,145 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// Idempotency keys in files, one a key, written before the task and confirmed after it. A key that is not confirmed
-/// when the process ends counts if its task is there; else the task was never acknowledged, and the key goes.
+/// Idempotency keys in files, one a key, with the name of the task that it made. It is written before the task: while
+/// it is pending, it counts if the task is there. What made no task was never acknowledged, and goes at the next start.
+/// Before its task is deleted, a key is confirmed, and counts by itself.
 /// </summary>
 internal sealed class FileKeys : IDisposable
 {
     private const string Confirmed = ".key";
-    private const string Unconfirmed = ".pending";
+    private const string Pending = ".pending";
 
     private readonly KeyTable table = new();
+    private readonly ConcurrentDictionary<string, RememberedCreate> pendingByTask = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> unfinished = new(StringComparer.Ordinal);
     private readonly DurableDirectory directory;
-    private int confirmedSinceSync;
+    private readonly ILogger logger;
 
-    /// <param name="path">A directory of its own.</param>
-    /// <param name="threads">Do the writing.</param>
+    /// <summary>Reads the keys.</summary>
+    /// <param name="directory">One of its own.</param>
     /// <param name="taskExists">Whether there is a task with this id.</param>
-    public FileKeys(string path, DiskThreads threads, Predicate<string> taskExists)
+    /// <param name="logger">Is told of what is no key.</param>
+    public FileKeys(DurableDirectory directory, Predicate<string> taskExists, ILogger logger)
     {
-        directory = new DurableDirectory(path, threads);
-        var now = DateTimeOffset.UtcNow;
-        foreach (var file in Directory.GetFiles(path, "*" + Unconfirmed))
+        (this.directory, this.logger) = (directory, logger);
+        var known = Files(Confirmed).Select(Read).OfType<RememberedCreate>().ToList();
+        foreach (var create in Files(Pending).Select(Read).OfType<RememberedCreate>())
         {
-            Settle(file, taskExists);
-        }
-        foreach (var known in Directory.GetFiles(path, "*" + Confirmed).Select(Read).OfType<RememberedCreate>()
-            .OrderBy(known => known.Created))
-        {
-            if (known.IsExpired(now))
+            if (taskExists(create.TaskId))
             {
-                File.Delete(directory.PathOf(NameOf(known.Key) + Confirmed));
+                known.Add(create);
+                pendingByTask[create.TaskId] = create;
             }
             else
             {
-                Forget(table.Add(known));
+                directory.Forget(create.TaskId + Pending);
             }
+        }
+        foreach (var create in known.OrderBy(create => create.Created))
+        {
+            Forget(table.Add(create));
         }
     }
 
-    public RememberedCreate? Find(string key) => table.Find(key);
+    /// <summary>Finds a key, after any create with it that has begun and not ended.</summary>
+    public async ValueTask<RememberedCreate?> FindAsync(string key, CancellationToken cancel)
+    {
+        if (unfinished.TryGetValue(key, out var end))
+        {
+            await end.Task.WaitAsync(cancel);
+        }
+        return table.Find(key);
+    }
+
+    /// <summary>To be called first, and <see cref="End"/> when the create has come to its end.</summary>
+    public void Begin(RememberedCreate create) =>
+        unfinished[create.Key] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public void End(RememberedCreate create)
+    {
+        if (unfinished.TryRemove(create.Key, out var end))
+        {
+            end.SetResult();
+        }
+    }
 
     /// <summary>To be called before the task is written.</summary>
     /// <exception cref="StorageException">It is not known to be written.</exception>
-    public Task WriteAsync(RememberedCreate create) => directory.WriteAsync(
-        NameOf(create.Key) + Unconfirmed,
+    public void Write(RememberedCreate create) => directory.Write(
+        create.TaskId + Pending,
         JsonSerializer.SerializeToUtf8Bytes(FileKey.FromDomain(create), FileKeyJson.Default.FileKey));
 
-    /// <summary>
-    /// To be called when the task is on the disk. Whether this gets there, too, is settled at the next start.
-    /// </summary>
-    public void Confirm(RememberedCreate create)
+    /// <summary>To be called when the task could not be made.</summary>
+    public void Withdraw(RememberedCreate create) => directory.Forget(create.TaskId + Pending);
+
+    /// <summary>To be called when the task is on the disk: from now on the key is found.</summary>
+    public void Add(RememberedCreate create)
     {
-        var gone = table.Add(create);
-        try
-        {
-            var name = directory.PathOf(NameOf(create.Key));
-            File.Move(name + Unconfirmed, name + Confirmed, overwrite: true);
-            Interlocked.Exchange(ref confirmedSinceSync, 1);
-            Forget(gone);
-        }
-        catch (IOException)
-        {
-            // The task is there, and will confirm it at the next start.
-        }
+        pendingByTask[create.TaskId] = create;
+        Forget(table.Add(create));
     }
 
-    /// <summary>To be called before a task is deleted: a key must not look as if its task had never been.</summary>
-    public Task SyncAsync() =>
-        Interlocked.Exchange(ref confirmedSinceSync, 0) == 0 ? Task.CompletedTask : directory.SyncAsync();
+    /// <summary>To be called before a task is deleted: its key must not look as if the task had never been.</summary>
+    /// <exception cref="StorageException">It is not known to be confirmed; the task has to stay.</exception>
+    public void Confirm(string taskId)
+    {
+        if (!pendingByTask.TryGetValue(taskId, out var create))
+        {
+            return;
+        }
+        try
+        {
+            directory.Rename(taskId + Pending, taskId + Confirmed);
+        }
+        catch (StorageException) when (table.Find(create.Key) != create)
+        {
+            // It was forgotten meanwhile.
+        }
+        pendingByTask.TryRemove(taskId, out _);
+    }
+
+    /// <inheritdoc cref="DurableDirectory.ThrowIfFailed"/>
+    public void ThrowIfFailed() => directory.ThrowIfFailed();
 
     public void Dispose() => directory.Dispose();
 
-    // Keys may hold what file names must not.
-    private static string NameOf(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    private FileInfo[] Files(string suffix) => new DirectoryInfo(directory.Path).GetFiles("*" + suffix);
 
-    private static RememberedCreate? Read(string file)
+    private RememberedCreate? Read(FileInfo file)
     {
+        string problem;
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(file), FileKeyJson.Default.FileKey)?.ToDomain();
+            // Nothing is opened that might be a pipe or a device.
+            var create = file.Length == 0
+                ? null
+                : JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), FileKeyJson.Default.FileKey)?.ToDomain();
+            if (create?.TaskId == Path.GetFileNameWithoutExtension(file.Name))
+            {
+                return create;
+            }
+            problem = create is null ? "it is empty" : "it is named after another task";
         }
-        catch (Exception error) when (error is JsonException or FormatException or OverflowException)
+        catch (Exception error) when (error is JsonException or FormatException or OverflowException or IOException
+            or UnauthorizedAccessException)
         {
-            // Not ours, or damaged: a retry with this key makes a new task, as after its expiry.
-            return null;
+            problem = error.Message;
         }
-    }
-
-    private static void Settle(string file, Predicate<string> taskExists)
-    {
-        if (Read(file) is { } create && taskExists(create.TaskId))
-        {
-            File.Move(file, Path.ChangeExtension(file, Confirmed), overwrite: true);
-        }
-        else
-        {
-            File.Delete(file);
-        }
+        logger.LogWarning(
+            "File {File} is no idempotency key and not touched; a retry with it would make a new task: {Reason}",
+            file.FullName,
+            problem);
+        return null;
     }
 
     private void Forget(IReadOnlyList<RememberedCreate> gone)
     {
-        foreach (var create in gone.Where(create => table.Find(create.Key) is null))
+        foreach (var create in gone)
         {
-            File.Delete(directory.PathOf(NameOf(create.Key) + Confirmed));
+            pendingByTask.TryRemove(create.TaskId, out _);
+            directory.Forget(create.TaskId + Pending);
+            directory.Forget(create.TaskId + Confirmed);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
 using TaskService.Domain;
 
@@ -7,35 +8,57 @@ namespace TaskService.Storage.FileSystem;
 internal sealed partial class FileTaskStore
 {
     private const long FileBytesMax = 1024 * 1024;
+    private const int ProgressFiles = 10_000;
+
+    private static readonly Meter Meter = new("TaskService");
+
+    private static readonly Counter<long> NotServed = Meter.CreateCounter<long>(
+        "taskservice.storage.files.not_served", "{file}", "Files that were damaged or foreign when they were read.");
 
     private void Load(string path, CancellationToken cancel)
     {
-        foreach (var entry in new DirectoryInfo(path).EnumerateFileSystemInfos())
+        var entries = new DirectoryInfo(path).EnumerateFileSystemInfos()
+            .Where(entry => entry.Name.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
+            .ToList();
+        var twins = entries.CountBy(IdOf, StringComparer.OrdinalIgnoreCase)
+            .Where(names => names.Value > 1)
+            .Select(names => names.Key)
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var count = 0;
+        var options = new ParallelOptions { CancellationToken = cancel };
+        Parallel.ForEach(entries, options, entry =>
         {
-            cancel.ThrowIfCancellationRequested();
-            if (entry.Name.EndsWith(Suffix, StringComparison.OrdinalIgnoreCase))
+            LoadFile(entry, twins.Contains(IdOf(entry)));
+            if (Interlocked.Increment(ref count) is var loaded && loaded % ProgressFiles == 0)
             {
-                LoadFile(entry);
+                logger.LogInformation("Read {Count} of {Total} files in {Directory}", loaded, entries.Count, path);
             }
-        }
+        });
     }
 
-    private void LoadFile(FileSystemInfo entry)
+    private void LoadFile(FileSystemInfo entry, bool hasTwin)
     {
-        var id = entry.Name[..^Suffix.Length];
-        if (ReadTask(entry, id, out var problem) is { } task)
+        var id = IdOf(entry);
+        taken[id] = true;
+        if (ReadTask(entry, id, hasTwin, out var problem) is { } task)
         {
             table.Add(new StoredTask(id, task));
             return;
         }
-        foreign.Add(id);
+        NotServed.Add(1);
         logger.LogWarning("File {File} is not served and not touched: {Reason}", entry.FullName, problem);
     }
 
-    private static TaskEntry? ReadTask(FileSystemInfo entry, string id, out string? problem)
+    private static string IdOf(FileSystemInfo entry) => entry.Name[..^Suffix.Length];
+
+    private static TaskEntry? ReadTask(FileSystemInfo entry, string id, bool hasTwin, out string? problem)
     {
+        // Nothing is opened that might be a pipe or a device: those have no length either.
         problem = entry is not FileInfo file ? "it is a directory"
+            : file.LinkTarget is not null ? "it is a symbolic link"
             : !entry.Name.EndsWith(Suffix, StringComparison.Ordinal) || !TaskIds.IsValid(id) ? "its name is not an id"
+            : hasTwin ? "another file's name differs from it in case only"
+            : file.Length == 0 ? "it is empty"
             : file.Length > FileBytesMax ? $"it has {file.Length} bytes, more than {FileBytesMax}"
             : null;
         if (problem is not null)

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 using TaskService.Configuration;
 using TaskService.Domain;
 
@@ -9,15 +11,24 @@ namespace TaskService.Storage.FileSystem;
 /// a change is written to a temporary file, synced, renamed, and the directory synced, before it is seen or
 /// acknowledged.
 /// </summary>
-internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskStore> logger) : ITaskStore
+/// <param name="directory">Holds the files.</param>
+/// <param name="logger">Is told of what is not served, and of changes that failed when nobody waited any more.</param>
+/// <param name="sync">Puts a file or a directory onto the disk, if not <see cref="Durable.Sync"/>.</param>
+internal sealed partial class FileTaskStore(
+    string directory, ILogger<FileTaskStore> logger, Action<SafeFileHandle>? sync = null) : ITaskStore
 {
     private const string Suffix = ".json";
+    private const string LockName = ".lock";
     private const int Stripes = 256;
 
+    private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(10);
+
     private readonly TaskTable table = new();
-    private readonly HashSet<string> foreign = new(StringComparer.OrdinalIgnoreCase);
+    // What stands in the directory, served or not. A disk may take names that differ in case only for one.
+    private readonly ConcurrentDictionary<string, bool> taken = new(StringComparer.OrdinalIgnoreCase);
     private readonly SemaphoreSlim[] stripes = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
-    private readonly DiskThreads threads = new();
+    private readonly DiskThreads threads = new(logger);
+    private int isDisposed;
     private FileStream? lockFile;
     private DurableDirectory? files;
     private FileKeys? keys;
@@ -42,10 +53,11 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
                 throw new IOException("it is a file");
             }
             Durable.CreateDirectory(path);
-            lockFile = OpenLock(Path.Combine(path, ".lock"));
-            files = new DurableDirectory(path, threads);
+            lockFile = OpenLock(Path.Combine(path, LockName));
+            files = new DurableDirectory(path, sync ?? Durable.Sync);
             Load(path, cancel);
-            keys = new FileKeys(Path.Combine(path, ".keys"), threads, id => table.Find(id) is not null);
+            var keyFiles = new DurableDirectory(Path.Combine(path, ".keys"), sync ?? Durable.Sync);
+            keys = new FileKeys(keyFiles, id => table.Find(id) is not null, logger);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -71,98 +83,208 @@ internal sealed partial class FileTaskStore(string directory, ILogger<FileTaskSt
 
     public async ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel)
     {
-        using var turn = await TakeTurnAsync(task.Id, cancel);
-        if (table.Find(task.Id) is not null || foreign.Contains(task.Id))
-        {
-            return false;
-        }
         if (remember is null)
         {
-            await WriteAsync(task);
+            return await ChangeAsync(task.Id, () => Create(task), cancel);
         }
-        else
+        keys!.Begin(remember);
+        try
         {
-            await keys!.WriteAsync(remember);
-            await WriteAsync(task);
-            keys.Confirm(remember);
+            return await ChangeAsync(task.Id, () => Create(task, remember), cancel);
         }
-        return table.Add(task);
+        catch (OperationCanceledException)
+        {
+            // It never began.
+            keys.End(remember);
+            throw;
+        }
     }
 
     public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        return ValueTask.FromResult(keys!.Find(key));
+        return keys!.FindAsync(key, cancel);
     }
 
-    public async ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel)
-    {
-        using var turn = await TakeTurnAsync(task.Id, cancel);
-        if (TaskTable.Refusal(table.Find(task.Id), expected) is { } refusal)
-        {
-            return refusal;
-        }
-        await WriteAsync(task);
-        return table.Replace(task, expected: null);
-    }
+    public ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel) =>
+        ChangeAsync(task.Id, () => Update(task, expected), cancel);
 
-    public async ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel)
-    {
-        using var turn = await TakeTurnAsync(id, cancel);
-        if (TaskTable.Refusal(table.Find(id), expected) is { } refusal)
-        {
-            return refusal;
-        }
-        await keys!.SyncAsync();
-        await files!.DeleteAsync(id + Suffix);
-        return table.Remove(id, expected: null);
-    }
+    public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
+        ChangeAsync(id, () => Delete(id, expected), cancel);
 
-    public ValueTask PingAsync(CancellationToken cancel)
+    public async ValueTask PingAsync(CancellationToken cancel)
     {
         files!.ThrowIfFailed();
-        return ValueTask.CompletedTask;
+        keys!.ThrowIfFailed();
+        await threads.RunAsync(Check, cancel);
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref isDisposed, 1) != 0)
+        {
+            return;
+        }
+        using var limit = new CancellationTokenSource(ClosingTimeMax);
+        try
+        {
+            // Who has its turn is changing something, even if its request has ended.
+            foreach (var stripe in stripes)
+            {
+                await stripe.WaitAsync(limit.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            logger.LogError("Changes in {Directory} do not end; it stays locked until the process ends", directory);
+            return;
+        }
         threads.Dispose();
         keys?.Dispose();
         files?.Dispose();
         lockFile?.Dispose();
-        foreach (var stripe in stripes)
-        {
-            stripe.Dispose();
-        }
-        return ValueTask.CompletedTask;
     }
 
     private static FileStream OpenLock(string path)
     {
+        FileStream file;
         try
         {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException error) when (DiskErrors.IsLocked(error))
         {
             throw new IOException($"another process uses it ({Path.GetFileName(path)} is locked)", error);
         }
+        if (!IsLocked(path))
+        {
+            file.Dispose();
+            throw new IOException("files cannot be locked there, so that another process could use it as well");
+        }
+        return file;
     }
 
-    private Task WriteAsync(StoredTask task) => files!.WriteAsync(
-        task.Id + Suffix,
-        JsonSerializer.SerializeToUtf8Bytes(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow));
+    /// <exception cref="IOException">It cannot be opened, for other reasons.</exception>
+    private static bool IsLocked(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (IOException error) when (DiskErrors.IsLocked(error))
+        {
+            return true;
+        }
+    }
 
-    /// <summary>Waits until no other change of this id is under way. From then on the change is finished.</summary>
-    private async ValueTask<Turn> TakeTurnAsync(string id, CancellationToken cancel)
+    /// <summary>Waits until no other change of this id is under way, and makes this one on a thread for the disk.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It never began.</exception>
+    private async ValueTask<T> ChangeAsync<T>(string id, Func<T> change, CancellationToken cancel)
     {
         var stripe = stripes[(uint)string.GetHashCode(id, StringComparison.OrdinalIgnoreCase) % Stripes];
         await stripe.WaitAsync(cancel);
-        return new Turn(stripe);
+        try
+        {
+            return await threads.RunAsync(ChangeInTurn, cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            stripe.Release();
+            throw;
+        }
+
+        T ChangeInTurn()
+        {
+            // It may go on after its request has ended; so does its turn.
+            try
+            {
+                return change();
+            }
+            finally
+            {
+                stripe.Release();
+            }
+        }
     }
 
-    private readonly record struct Turn(SemaphoreSlim Stripe) : IDisposable
+    private bool Create(StoredTask task)
     {
-        public void Dispose() => Stripe.Release();
+        if (taken.ContainsKey(task.Id))
+        {
+            return false;
+        }
+        Write(task);
+        taken[task.Id] = true;
+        return table.Add(task);
+    }
+
+    private bool Create(StoredTask task, RememberedCreate remember)
+    {
+        try
+        {
+            keys!.Write(remember);
+            var isCreated = Create(task);
+            if (isCreated)
+            {
+                keys.Add(remember);
+            }
+            else
+            {
+                keys.Withdraw(remember);
+            }
+            return isCreated;
+        }
+        catch (StorageException) when (!files!.Exists(task.Id + Suffix))
+        {
+            keys!.Withdraw(remember);
+            throw;
+        }
+        finally
+        {
+            keys!.End(remember);
+        }
+    }
+
+    private ErrorKind? Update(StoredTask task, TaskVersion? expected)
+    {
+        if (TaskTable.Refusal(table.Find(task.Id), expected) is { } refusal)
+        {
+            return refusal;
+        }
+        Write(task);
+        return table.Replace(task, expected: null);
+    }
+
+    private ErrorKind? Delete(string id, TaskVersion? expected)
+    {
+        if (TaskTable.Refusal(table.Find(id), expected) is { } refusal)
+        {
+            return refusal;
+        }
+        keys!.Confirm(id);
+        files!.Delete(id + Suffix);
+        taken.TryRemove(id, out _);
+        return table.Remove(id, expected: null);
+    }
+
+    private void Write(StoredTask task) => files!.Write(
+        task.Id + Suffix,
+        JsonSerializer.SerializeToUtf8Bytes(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow));
+
+    /// <summary>Our lock is still there, in the directory that has the name, and can be written to.</summary>
+    private bool Check()
+    {
+        try
+        {
+            return files!.IsInPlace && IsLocked(Path.Combine(files.Path, LockName))
+                ? true
+                : throw new IOException("it is not the directory that was there at the start");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw files!.Unavailable(error);
+        }
     }
 }
