@@ -38,6 +38,8 @@ internal sealed class ServiceProcess : IDisposable
 
     public IReadOnlyCollection<string> Errors => errors;
 
+    public int Id => process.Id;
+
     public bool HasExited => process.HasExited;
 
     private static string Binary { get; } = Path.Combine(
@@ -54,7 +56,10 @@ internal sealed class ServiceProcess : IDisposable
     public static ServiceProcess StartInjected(string injection, string directory, params string[] args)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "needs strace (apt-get install strace)");
-        string[] strace = ["/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-e", $"inject={injection}"];
+        // The runtime's diagnostics have calls of their own.
+        string[] strace = [
+            "/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-E", "DOTNET_EnableDiagnostics=0",
+            "-e", $"inject={injection}"];
         return new(directory, [.. strace, "-e", $"trace={injection.Split(':')[0]}", Binary, .. args], []);
     }
 
