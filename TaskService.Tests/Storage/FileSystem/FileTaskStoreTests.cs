@@ -142,6 +142,23 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
+    public async Task A_create_with_a_taken_id_leaves_the_key_of_the_task_that_has_it()
+    {
+        var path = directory.File("taken");
+        var task = Some.Task("a");
+        await using (var store = await OpenAsync(path))
+        {
+            Assert.True(await store.CreateAsync(task, Remember("first"), Cancel));
+            Assert.False(await store.CreateAsync(task, Remember("second"), Cancel));
+        }
+        await using var again = await OpenAsync(path);
+        Assert.Equal(Remember("first"), await again.FindKeyAsync("first", Cancel));
+        Assert.Null(await again.FindKeyAsync("second", Cancel));
+
+        RememberedCreate Remember(string key) => new(key, 1, "a", task.Version, DateTimeOffset.UnixEpoch);
+    }
+
+    [Fact]
     public async Task A_second_process_on_one_directory_is_refused_and_the_first_goes_on()
     {
         var path = directory.File("shared");

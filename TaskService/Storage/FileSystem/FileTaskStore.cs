@@ -224,17 +224,14 @@ internal sealed partial class FileTaskStore(
     {
         try
         {
+            if (taken.ContainsKey(task.Id))
+            {
+                return false;
+            }
             keys!.Write(remember);
-            var isCreated = Create(task);
-            if (isCreated)
-            {
-                keys.Add(remember);
-            }
-            else
-            {
-                keys.Withdraw(remember);
-            }
-            return isCreated;
+            Create(task);
+            keys.Add(remember);
+            return true;
         }
         catch (StorageException) when (!files!.Exists(task.Id + Suffix))
         {
