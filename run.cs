@@ -210,9 +210,7 @@ internal static class TestRun
         _ = Directory.CreateDirectory(Repository.CoverageFolder);
         var collector = $"XPlat Code Coverage;Include=[{Repository.Service}]*,[{Repository.Telemetry}]*"
             + ";ExcludeByFile=**/obj/**;ExcludeByAttribute=GeneratedCodeAttribute";
-        // Benchmarks run only when they are asked for, and would be counted as skipped.
-        return Start("minimal", ["--filter", "FullyQualifiedName!~Benchmark", "--collect", collector,
-            "--results-directory", Repository.CoverageFolder,
+        return Start("minimal", ["--collect", collector, "--results-directory", Repository.CoverageFolder,
             "--logger", "trx;LogFilePrefix=tests", .. args]);
     }
 

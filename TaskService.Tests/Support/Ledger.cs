@@ -10,6 +10,9 @@ namespace TaskService.Tests.Support;
 /// </summary>
 internal sealed class Ledger
 {
+    /// <summary>Of each task's description: enough for a file of more than one block.</summary>
+    public static readonly string Padding = new('x', 5_000);
+
     private readonly ConcurrentDictionary<string, Known> tasks = new(StringComparer.Ordinal);
     // Creates without an answer: title to idempotency key.
     private readonly ConcurrentDictionary<string, string> unanswered = new(StringComparer.Ordinal);
@@ -148,9 +151,6 @@ internal sealed class Ledger
 /// <summary>A client of the service over HTTP.</summary>
 internal sealed class LedgerClient(HttpClient http) : Ledger.IClient
 {
-    // Long enough for a file of more than one block.
-    private static readonly string Padding = new('x', 5_000);
-
     private static Uri Tasks { get; } = new("/tasks", UriKind.Relative);
 
     public async Task<string?> CreateAsync(string title, string key)
@@ -178,7 +178,7 @@ internal sealed class LedgerClient(HttpClient http) : Ledger.IClient
         var found = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var task in list.RootElement.EnumerateObject())
         {
-            Assert.Equal(Padding, task.Value.GetProperty("description").GetString());
+            Assert.Equal(Ledger.Padding, task.Value.GetProperty("description").GetString());
             found.Add(task.Name, task.Value.GetProperty("title").GetString()!);
         }
         return found;
@@ -192,7 +192,7 @@ internal sealed class LedgerClient(HttpClient http) : Ledger.IClient
         using var request = new HttpRequestMessage(method, path);
         if (title is not null)
         {
-            request.Content = RunningService.Json($$"""{"title":"{{title}}","description":"{{Padding}}"}""");
+            request.Content = RunningService.Json($$"""{"title":"{{title}}","description":"{{Ledger.Padding}}"}""");
         }
         if (key is not null)
         {

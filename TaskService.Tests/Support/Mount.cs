@@ -17,7 +17,8 @@ internal sealed partial class Mount : IDisposable
     {
         (Path, this.how) = (path, how);
         Directory.CreateDirectory(path);
-        Do();
+        var error = Run("mount", [.. how, Path]);
+        Assert.SkipWhen(error is not null, $"this machine does not let tests mount a file system: {error}");
     }
 
     public string Path { get; }
@@ -58,16 +59,11 @@ internal sealed partial class Mount : IDisposable
     {
         // Processes that start at this moment have everything open for an instant.
         await Until.TrueAsync(() => Run("umount", Path) is null, $"the end of {Path}");
-        Do();
+        var error = Run("mount", [.. how, Path]);
+        Assert.True(error is null, error);
     }
 
     public void Dispose() => _ = Run("umount", "-l", Path);
-
-    private void Do()
-    {
-        var error = Run("mount", [.. how, Path]);
-        Assert.SkipWhen(error is not null, $"this machine does not let tests mount a file system: {error}");
-    }
 
     /// <returns>What it said, when it failed.</returns>
     private static string? Run(string command, params string[] args)

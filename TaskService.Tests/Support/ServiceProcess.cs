@@ -48,18 +48,20 @@ internal sealed class ServiceProcess : IDisposable
     public static ServiceProcess Start(string directory, params string[] args) =>
         new(directory, [Binary, .. args], []);
 
-    /// <summary>Starts it under strace, which makes system calls fail or wait as <paramref name="injection"/> says.
-    /// </summary>
+    /// <summary>Starts it under strace, which makes system calls fail, wait or kill as <paramref name="injection"/>
+    /// says.</summary>
     /// <param name="injection">As strace takes it, such as <c>fsync:error=EIO</c>.</param>
     /// <param name="directory">The working directory.</param>
     /// <param name="args">Of the service.</param>
-    public static ServiceProcess StartInjected(string injection, string directory, params string[] args)
+    /// <param name="onlyOn">The one file that it is for, when it is not for all.</param>
+    public static ServiceProcess StartInjected(
+        string injection, string directory, string[] args, string? onlyOn = null)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "needs strace (apt-get install strace)");
         // The runtime's diagnostics have calls of their own.
         string[] strace = [
             "/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-E", "DOTNET_EnableDiagnostics=0",
-            "-e", $"inject={injection}"];
+            "-e", $"inject={injection}", .. onlyOn is null ? Array.Empty<string>() : ["-P", onlyOn]];
         return new(directory, [.. strace, "-e", $"trace={injection.Split(':')[0]}", Binary, .. args], []);
     }
 
@@ -80,6 +82,11 @@ internal sealed class ServiceProcess : IDisposable
             "the STARTING line");
         return new Uri($"http://127.0.0.1:{LogfmtLine.ParseBrief(line)["port"]}");
     }
+
+    /// <summary>Waits until it listens.</summary>
+    /// <returns>A client of it.</returns>
+    public async Task<HttpClient> ClientAsync() =>
+        new() { BaseAddress = await ListeningAsync(), Timeout = Until.Limit };
 
     /// <summary>Sends a signal by its name, such as TERM.</summary>
     public void Signal(string name) =>

@@ -27,7 +27,7 @@ public sealed class KillTests : IDisposable
         for (var round = 0; round < rounds; round++)
         {
             using var process = Start();
-            using var http = await ClientAsync(process);
+            using var http = await process.ClientAsync();
             var client = new LedgerClient(http);
             await AssertRightAsync(ledger, process, client);
             var enough = ledger.Acknowledged + Random.Shared.Next(1, 200);
@@ -37,7 +37,7 @@ public sealed class KillTests : IDisposable
             await writers;
         }
         using var last = Start();
-        using var lastHttp = await ClientAsync(last);
+        using var lastHttp = await last.ClientAsync();
         await AssertRightAsync(ledger, last, new LedgerClient(lastHttp));
         TestContext.Current.SendDiagnosticMessage($"{rounds} kills, {ledger.Acknowledged} changes acknowledged");
     }
@@ -59,12 +59,12 @@ public sealed class KillTests : IDisposable
             var script = new Script($"key-{step}");
             using (var killed = Start($"{call}:signal=SIGKILL:when={step}"))
             {
-                using var http = await ClientAsync(killed);
+                using var http = await killed.ClientAsync();
                 Assert.False(await script.RunAsync(http), $"no {call} number {step}");
                 await killed.ExitAsync();
             }
             using var again = Start();
-            using var retry = await ClientAsync(again);
+            using var retry = await again.ClientAsync();
             Assert.DoesNotContain(again.Output, line => line.Contains("not touched", StringComparison.Ordinal));
             Assert.True(await script.RunAsync(retry), "the script ends after the restart");
             Assert.Equal("{}", await retry.GetStringAsync(Tasks));
@@ -103,7 +103,7 @@ public sealed class KillTests : IDisposable
         }
         Assert.DoesNotContain(leftovers, name => File.Exists(Path.Combine(store, name)));
         using var process = Start();
-        using var http = await ClientAsync(process);
+        using var http = await process.ClientAsync();
         Assert.StartsWith("""{"a":{""", await http.GetStringAsync(Tasks), StringComparison.Ordinal);
     }
 
@@ -117,7 +117,7 @@ public sealed class KillTests : IDisposable
             Directory.Delete(directory.File("store"), recursive: true);
         }
         using var process = Start();
-        using var http = await ClientAsync(process);
+        using var http = await process.ClientAsync();
         Assert.Equal("{}", await http.GetStringAsync(Tasks));
     }
 
@@ -129,9 +129,6 @@ public sealed class KillTests : IDisposable
         wrong.AddRange(await ledger.RetryAsync(client, found));
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
-
-    private static async Task<HttpClient> ClientAsync(ServiceProcess process) =>
-        new() { BaseAddress = await process.ListeningAsync(), Timeout = Until.Limit };
 
     private ServiceProcess Start(string? injection = null)
     {

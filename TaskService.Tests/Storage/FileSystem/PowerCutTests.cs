@@ -96,11 +96,9 @@ public sealed class PowerCutTests : IDisposable
     /// <param name="store">Is written to, as the service does.</param>
     private sealed class StoreClient(FileTaskStore store) : Ledger.IClient
     {
-        private static readonly string Padding = new('x', 5_000);
-
         private volatile bool isEager;
 
-        /// <summary>Whether it says that something is done before it is.</summary>
+        /// <summary>Whether it says that an update is done before it is.</summary>
         public bool IsEager { set => isEager = value; }
 
         public async Task<string?> CreateAsync(string title, string key)
@@ -114,26 +112,19 @@ public sealed class PowerCutTests : IDisposable
             return await IsDoneAsync(store.CreateAsync(task, remember, CancellationToken.None)) ? task.Id : null;
         }
 
-        public Task<bool> UpdateAsync(string id, string title) =>
-            IsDoneAsync(store.UpdateAsync(Padded(Some.Task(id, title)), null, CancellationToken.None));
+        public async Task<bool> UpdateAsync(string id, string title)
+        {
+            var done = IsDoneAsync(store.UpdateAsync(Padded(Some.Task(id, title)), null, CancellationToken.None));
+            return isEager || await done;
+        }
 
         public Task<bool> DeleteAsync(string id) =>
             IsDoneAsync(store.DeleteAsync(id, null, CancellationToken.None));
 
         private static StoredTask Padded(StoredTask task) =>
-            task with { Entry = task.Entry with { Description = Padding } };
+            task with { Entry = task.Entry with { Description = Ledger.Padding } };
 
-        private async Task<bool> IsDoneAsync<T>(ValueTask<T> change)
-        {
-            var done = FinishAsync(change);
-            if (isEager && await Task.WhenAny(done, Task.Run(() => { })) != done)
-            {
-                return true;
-            }
-            return await done;
-        }
-
-        private static async Task<bool> FinishAsync<T>(ValueTask<T> change)
+        private static async Task<bool> IsDoneAsync<T>(ValueTask<T> change)
         {
             try
             {

@@ -18,8 +18,8 @@ public sealed class SlowDiskTests : IDisposable
         Directory.CreateDirectory(directory.File("store/.keys"));
         await File.WriteAllTextAsync(directory.File("c.yaml"), "task-db: { fs: store }\n");
         const string hanging = "fsync:delay_enter=600000000";
-        using var process = ServiceProcess.StartInjected(hanging, directory.Path, "-c", "c.yaml", "-p", "0");
-        using var client = new HttpClient { BaseAddress = await process.ListeningAsync(), Timeout = Until.Limit };
+        using var process = ServiceProcess.StartInjected(hanging, directory.Path, ["-c", "c.yaml", "-p", "0"]);
+        using var client = await process.ClientAsync();
         var tasks = new Uri("/tasks", UriKind.Relative);
         var writers = Enumerable.Range(0, 100).Select(async _ =>
         {

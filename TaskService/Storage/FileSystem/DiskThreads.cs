@@ -38,7 +38,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
                 }
                 done.TrySetException(new StorageException(
                     ErrorKind.StorageUnavailable,
-                    "the disk takes too long; the change goes on, but nobody waits for it any more",
+                    "the disk takes too long; what has begun goes on, but nobody waits for it any more",
                     new OperationCanceledException(cancel)));
             },
             null);

@@ -35,7 +35,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
         var handle = Durable.OpenDirectory(path);
         var opened = $"/proc/self/fd/{handle?.DangerousGetHandle()}";
-        place = OperatingSystem.IsLinux() ? PlaceOf(opened) : null;
+        place = OperatingSystem.IsLinux() && Directory.Exists(opened) ? PlaceOf(opened) : null;
         target = place is null ? path : opened;
         sync = new DirectorySync(handle, syncFile);
     }

@@ -58,15 +58,13 @@ internal sealed class FileKeys : IDisposable
     }
 
     /// <summary>To be called first, and <see cref="End"/> when the create has come to its end.</summary>
-    public void Begin(RememberedCreate create) =>
+    public TaskCompletionSource Begin(RememberedCreate create) =>
         unfinished[create.Key] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public void End(RememberedCreate create)
+    public void End(RememberedCreate create, TaskCompletionSource end)
     {
-        if (unfinished.TryRemove(create.Key, out var end))
-        {
-            end.SetResult();
-        }
+        unfinished.TryRemove(KeyValuePair.Create(create.Key, end));
+        end.SetResult();
     }
 
     /// <summary>To be called before the task is written.</summary>

@@ -87,15 +87,15 @@ internal sealed partial class FileTaskStore(
         {
             return await ChangeAsync(task.Id, () => Create(task), cancel);
         }
-        keys!.Begin(remember);
+        var end = keys!.Begin(remember);
         try
         {
-            return await ChangeAsync(task.Id, () => Create(task, remember), cancel);
+            return await ChangeAsync(task.Id, () => Create(task, remember, end), cancel);
         }
         catch (OperationCanceledException)
         {
             // It never began.
-            keys.End(remember);
+            keys.End(remember, end);
             throw;
         }
     }
@@ -220,7 +220,7 @@ internal sealed partial class FileTaskStore(
         return table.Add(task);
     }
 
-    private bool Create(StoredTask task, RememberedCreate remember)
+    private bool Create(StoredTask task, RememberedCreate remember, TaskCompletionSource end)
     {
         try
         {
@@ -240,7 +240,7 @@ internal sealed partial class FileTaskStore(
         }
         finally
         {
-            keys!.End(remember);
+            keys!.End(remember, end);
         }
     }
 
@@ -275,9 +275,11 @@ internal sealed partial class FileTaskStore(
     {
         try
         {
-            return files!.IsInPlace && IsLocked(Path.Combine(files.Path, LockName))
-                ? true
-                : throw new IOException("it is not the directory that was there at the start");
+            if (!files!.IsInPlace || !IsLocked(Path.Combine(files.Path, LockName)))
+            {
+                throw new IOException("it is not the directory that was there at the start");
+            }
+            return true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
