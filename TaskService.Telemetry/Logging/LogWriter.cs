@@ -1,18 +1,28 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// Takes lines from any thread and writes them to one target from a thread of its own: the caller never waits for a
-/// disk or
-/// a terminal. What the target cannot keep up with is dropped and counted, and the next line that gets through says so.
+/// disk or a terminal. A line is handed to the target within <see cref="GatherMillisecondsMax"/> when it keeps up. What
+/// it cannot keep up with is dropped and counted, with one line when that begins and one when it has ended.
 /// </summary>
 public sealed class LogWriter : IDisposable
 {
     /// <summary>Lines that may wait, in bytes; beyond, lines are dropped.</summary>
-    public const int BufferBytesMax = 1024 * 1024;
+    public const int BufferBytesMax = 4 * 1024 * 1024;
 
-    private const int GatherMillisecondsMax = 20;
+    /// <summary>How long lines are gathered that go in one write.</summary>
+    public const int GatherMillisecondsMax = 20;
+
+    /// <summary>How long no line may be dropped before drops have ended.</summary>
+    public const int QuietMillisecondsMin = 1_000;
+
+    private static readonly Meter Meter = new("TaskService.Telemetry");
+
+    private static readonly Counter<long> Drops = Meter.CreateCounter<long>(
+        "taskservice.log.drops", "{line}", "Log lines that were dropped, by the name of the handler.");
 
     private readonly Lock gate = new();
     private readonly LogTarget target;
@@ -26,7 +36,11 @@ public sealed class LogWriter : IDisposable
     private int length;
     private bool closed;
     private long dropped;
-    private long droppedReported;
+
+    // Of the thread that writes: the count before the drops that go on, null when none do, and the last one seen.
+    private long? droppedBefore;
+    private long droppedSeen;
+    private long droppedAt;
 
     /// <param name="target">Closed at the end.</param>
     /// <param name="name">How a line about drops calls this writer.</param>
@@ -48,7 +62,7 @@ public sealed class LogWriter : IDisposable
         {
             if (closed || length + line.Length > BufferBytesMax)
             {
-                Interlocked.Increment(ref dropped);
+                Drop(1);
                 return;
             }
             if (length + line.Length > filling.Length)
@@ -93,14 +107,19 @@ public sealed class LogWriter : IDisposable
     /// <summary>Writes what waits, for five seconds at most, and closes the target.</summary>
     public void Dispose() => Close(TimeSpan.FromSeconds(5));
 
+    private void Drop(int lines)
+    {
+        Interlocked.Add(ref dropped, lines);
+        Drops.Add(lines, new KeyValuePair<string, object?>("handler", name));
+    }
+
     private void Run()
     {
-        var line = new Utf8Line();
         bool stopping;
         int batch;
         do
         {
-            wake.WaitOne();
+            wake.WaitOne(droppedBefore is null ? Timeout.Infinite : QuietMillisecondsMin);
             // More lines come along in a moment: they go in one write.
             stopping = stop.Wait(GatherMillisecondsMax);
             do
@@ -110,8 +129,11 @@ public sealed class LogWriter : IDisposable
                     (filling, writing, batch, length) = (writing, filling, length, 0);
                 }
                 var lines = writing.AsSpan(0, batch);
-                Interlocked.Add(ref dropped, lines[Write(lines)..].Count((byte)'\n'));
-                ReportDrops(line);
+                if (lines[Write(lines)..].Count((byte)'\n') is > 0 and var lost)
+                {
+                    Drop(lost);
+                }
+                ReportDrops(stopping && batch == 0);
             }
             while (stopping && batch > 0);
         }
@@ -132,19 +154,32 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    private void ReportDrops(Utf8Line line)
+    private void ReportDrops(bool isLast)
     {
-        var count = Dropped - droppedReported;
-        if (count == 0)
+        var now = Environment.TickCount64;
+        var count = Dropped;
+        if (count > droppedSeen)
         {
-            return;
+            droppedAt = now;
+            // A target that does not take this line gets it again with the next batch.
+            if (droppedBefore is null && Say("LOG DROPS BEGIN", count - droppedSeen))
+            {
+                droppedBefore = droppedSeen;
+            }
+            droppedSeen = droppedBefore is null ? droppedSeen : count;
         }
-        Field[] fields = [new(LogEvent.Message, "LOG LINES DROPPED"), new("handler", name), new("dropped", count)];
-        line.Clear();
+        if (droppedBefore is { } before && (isLast || now - droppedAt >= QuietMillisecondsMin)
+            && Say("LOG DROPS END", count - before))
+        {
+            droppedBefore = null;
+        }
+    }
+
+    private bool Say(string message, long count)
+    {
+        var line = new Utf8Line();
+        Field[] fields = [new(LogEvent.Message, message), new("handler", name), new("dropped", count)];
         format.Write(new LogEvent(DateTime.UtcNow, "taskservice.logs", LogLevel.Warning, fields), line);
-        if (Write(line.Bytes) > 0)
-        {
-            droppedReported += count;
-        }
+        return Write(line.Bytes) > 0;
     }
 }

@@ -25,6 +25,7 @@ public sealed class LogWriterTests
     [Fact]
     public async Task A_stalled_target_holds_nobody_up_and_what_it_cannot_take_is_counted_and_said()
     {
+        const int fit = LogWriter.BufferBytesMax / 1024;
         using var target = new SlowTarget();
         target.Stall();
         var line = Encoding.UTF8.GetBytes(new string('x', 1023) + "\n");
@@ -32,17 +33,15 @@ public sealed class LogWriterTests
         {
             writer.Append(line);
             await Until.TrueAsync(() => target.IsWriting, "the writer to hang in the target");
-            for (var i = 0; i < 2048; i++)
+            for (var i = 0; i < fit + 1024; i++)
             {
                 writer.Append(line);
             }
             Assert.Equal(1024, writer.Dropped);
             target.GoOn();
         }
-        Assert.Equal(1 + 1024, target.Lines.Count(text => text.StartsWith('x')));
-        var said = LogfmtLine.Parse(Assert.Single(target.Lines, text => !text.StartsWith('x')));
-        Assert.Equal(("LOG LINES DROPPED", "WARNING", "1024"), (said["message"], said["level"], said["dropped"]));
-        Assert.Equal("test", said["handler"]);
+        Assert.Equal(1 + fit, target.Lines.Count(text => text.StartsWith('x')));
+        AssertDrops(target.Lines.Where(text => !text.StartsWith('x')), first: 1024, all: 1024);
     }
 
     [Fact]
@@ -59,8 +58,23 @@ public sealed class LogWriterTests
         // Which of the last two comes first depends on when the target takes lines again.
         Assert.Equal("a", target.Lines[0]);
         Assert.Contains("d", target.Lines);
-        var said = LogfmtLine.Parse(Assert.Single(target.Lines, line => line is not ("a" or "d")));
-        Assert.Equal("2", said["dropped"]);
+        AssertDrops(target.Lines.Where(line => line is not ("a" or "d")), first: 2, all: 2);
+    }
+
+    [Fact]
+    public async Task Drops_that_go_on_are_said_once_and_their_end_without_another_line_to_bring_it()
+    {
+        using var target = new SlowTarget { Fails = true };
+        using var counted = new LimitHits();
+        using var writer = new LogWriter(target, "test-of-drops", Format);
+        writer.Append("a\nb\n"u8);
+        await Until.TrueAsync(() => target.Lines is [.., var last] && last.Contains("LOG DROPS BEGIN"), "their begin");
+        writer.Append("a\nb\nc\n"u8);
+        await Until.TrueAsync(() => writer.Dropped == 3, "the count of lost lines");
+        target.Fails = false;
+        await Until.TrueAsync(() => target.Lines is [.., var last] && last.Contains("LOG DROPS END"), "their end");
+        AssertDrops(target.Lines.Where(line => line is not "a"), first: 1, all: 3);
+        Assert.Equal(3, counted["taskservice.log.drops test-of-drops"]);
     }
 
     [Fact]
@@ -91,11 +105,21 @@ public sealed class LogWriterTests
         Assert.True(target.IsClosed);
     }
 
+    private static void AssertDrops(IEnumerable<string> said, int first, int all)
+    {
+        var lines = said.Select(LogfmtLine.Parse).ToList();
+        Assert.Equal(["LOG DROPS BEGIN", "LOG DROPS END"], lines.Select(line => line["message"]));
+        Assert.Equal([$"{first}", $"{all}"], lines.Select(line => line["dropped"]));
+        Assert.All(lines, line => Assert.Equal("WARNING", line["level"]));
+        Assert.All(lines, line => Assert.StartsWith("test", line["handler"], StringComparison.Ordinal));
+    }
+
     /// <summary>A disk or terminal that hangs or is full when the test says so.</summary>
     private sealed class SlowTarget : LogTarget
     {
         private readonly ManualResetEventSlim open = new(true);
         private readonly StringBuilder text = new();
+        private readonly Lock gate = new();
 
         public volatile bool IsWriting;
 
@@ -106,7 +130,16 @@ public sealed class LogWriterTests
 
         public bool IsClosed { get; private set; }
 
-        public string[] Lines => text.ToString().Split('\n')[..^1];
+        public string[] Lines
+        {
+            get
+            {
+                lock (gate)
+                {
+                    return text.ToString().Split('\n')[..^1];
+                }
+            }
+        }
 
         public void Stall() => open.Reset();
 
@@ -121,7 +154,10 @@ public sealed class LogWriterTests
                 throw new NotSupportedException("what nobody thought of");
             }
             var taken = Fails ? lines[..(lines.IndexOf((byte)'\n') + 1)] : lines;
-            text.Append(Encoding.UTF8.GetString(taken));
+            lock (gate)
+            {
+                text.Append(Encoding.UTF8.GetString(taken));
+            }
             return taken.Length;
         }
 
