@@ -14,19 +14,27 @@ public enum FieldKind
     Number,
     Boolean,
     Duration,
+
+    /// <summary>Something that writes itself, such as an address.</summary>
+    Formatted,
 }
 
 /// <summary>A value of a field, kept without boxing, so that setting one allocates nothing.</summary>
 public readonly record struct FieldValue
 {
+    private readonly object? reference;
     private readonly long bits;
 
-    private FieldValue(FieldKind kind, string? text, long bits) => (Kind, Text, this.bits) = (kind, text, bits);
+    private FieldValue(FieldKind kind, object? reference, long bits) =>
+        (Kind, this.reference, this.bits) = (kind, reference, bits);
 
     public FieldKind Kind { get; }
 
     /// <summary>The text of a <see cref="FieldKind.Text"/>, else null.</summary>
-    public string? Text { get; }
+    public string? Text => reference as string;
+
+    /// <summary>The value of a <see cref="FieldKind.Formatted"/>, else null.</summary>
+    public IUtf8SpanFormattable? Formatted => reference as IUtf8SpanFormattable;
 
     /// <summary>
     /// The value of a <see cref="FieldKind.Integer"/>, or the microseconds of a <see cref="FieldKind.Duration"/>.
@@ -50,6 +58,12 @@ public readonly record struct FieldValue
     /// <summary>Written as milliseconds with three decimals.</summary>
     public static implicit operator FieldValue(TimeSpan value) =>
         new(FieldKind.Duration, null, value.Ticks / TimeSpan.TicksPerMicrosecond);
+
+    /// <summary>
+    /// Written as text, but only where it is written: no string is made of it. It must not change any more.
+    /// </summary>
+    public static FieldValue FromFormattable(IUtf8SpanFormattable? value) =>
+        value is null ? default : new(FieldKind.Formatted, value, 0);
 
     /// <summary>Whatever it is: numbers and booleans as such, anything else as its invariant text.</summary>
     public static FieldValue From(object? value) => value switch

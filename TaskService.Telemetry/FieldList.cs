@@ -3,7 +3,7 @@ namespace TaskService.Telemetry;
 /// <summary>Fields in the order in which they were first set. Not safe for use by several threads at once.</summary>
 public sealed class FieldList
 {
-    private Field[] items = new Field[16];
+    private Field[] items = new Field[8];
 
     public int Count { get; private set; }
 

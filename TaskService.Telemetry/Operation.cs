@@ -4,16 +4,15 @@ namespace TaskService.Telemetry;
 
 /// <summary>
 /// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on
-/// it.
-/// Safe for use by several threads at once.
+/// it. Safe for use by several threads at once.
 /// </summary>
 /// <param name="id">What ties together everything that is said about it; 1 to 128 visible ASCII characters.</param>
 public sealed class Operation(string id)
 {
     private static readonly AsyncLocal<Operation?> Ambient = new();
 
-    private readonly Lock gate = new();
-    private readonly FieldList fields = new();
+    // Made when the first field is set: most requests have none of their own.
+    private FieldList? fields;
 
     /// <summary>The operation that this code runs in, or null outside of any.</summary>
     public static Operation? Current
@@ -32,9 +31,10 @@ public sealed class Operation(string id)
     /// <param name="value">A text, number, boolean, duration, or null.</param>
     public void Set(string key, FieldValue value)
     {
-        lock (gate)
+        var list = fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+        lock (list)
         {
-            fields.Set(key, value);
+            list.Set(key, value);
         }
     }
 
@@ -44,9 +44,12 @@ public sealed class Operation(string id)
     public void CopyTo(FieldList target)
     {
         ArgumentNullException.ThrowIfNull(target);
-        lock (gate)
+        if (fields is { } list)
         {
-            target.Append(fields.Items);
+            lock (list)
+            {
+                target.Append(list.Items);
+            }
         }
     }
 }

@@ -13,7 +13,9 @@ internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(s
     public override void Write(in LogEvent logEvent, Utf8Line line)
     {
         line.Append("{\"@t\":\""u8);
-        line.Append(logEvent.Time, "yyyy-MM-ddTHH:mm:ss.ffffff");
+        line.AppendTime(logEvent.Time, 'T');
+        line.Append((byte)'.');
+        line.AppendDigits((int)(logEvent.Time.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond), 6);
         line.Append("Z\""u8);
         if (logEvent.Template is not null)
         {

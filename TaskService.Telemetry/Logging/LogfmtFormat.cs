@@ -1,3 +1,4 @@
+using System.Buffers;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
@@ -7,6 +8,10 @@ namespace TaskService.Telemetry.Logging;
 /// </summary>
 internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief) : LogFormat(selection)
 {
+    // Of a key: everything visible in ASCII but the two characters that mean something to a reader.
+    private static readonly SearchValues<char> Plain =
+        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(i => (char)i).Except("\"=")]);
+
     public override void Write(in LogEvent logEvent, Utf8Line line)
     {
         if (brief)
@@ -80,7 +85,7 @@ internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief)
             line.Append((byte)' ');
         }
         first = false;
-        if (IsPlain(key))
+        if (key.Length > 0 && !key.AsSpan().ContainsAnyExcept(Plain))
         {
             line.Append(key);
         }
@@ -88,19 +93,15 @@ internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief)
         {
             foreach (var character in key.Length == 0 ? "_" : key)
             {
-                line.Append((byte)(IsPlain([character]) ? character : '_'));
+                line.Append((byte)(Plain.Contains(character) ? character : '_'));
             }
         }
         line.Append((byte)'=');
     }
 
-    // Everything visible in ASCII but the two characters that mean something to a reader.
-    private static bool IsPlain(ReadOnlySpan<char> key) =>
-        !key.IsEmpty && !key.ContainsAnyExceptInRange('!', '~') && !key.ContainsAny('"', '=');
-
     private static void AppendTime(DateTime time, Utf8Line line)
     {
-        line.Append(time, "yyyy-MM-dd HH:mm:ss");
+        line.AppendTime(time, ' ');
         line.Append((byte)',');
         line.AppendDigits(time.Millisecond, 3);
     }

@@ -17,6 +17,13 @@ public sealed class Utf8Line
         + "\u0090\u0091\u0092\u0093\u0094\u0095\u0096\u0097\u0098\u0099\u009a\u009b\u009c\u009d\u009e\u009f"
         + "\u2028\u2029\ufeff" + string.Concat(Enumerable.Range(0, 0x20).Select(i => (char)i)));
 
+    // What needs no escape and is one byte: nearly all of a log. One look tells, and the bytes are the characters'.
+    private static readonly SearchValues<byte> PlainBytes =
+        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(i => (byte)i).Except("\"\\"u8.ToArray())]);
+
+    private static readonly SearchValues<char> Plain =
+        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(i => (char)i).Except("\"\\")]);
+
     private byte[] buffer = new byte[1024];
     private int length;
 
@@ -77,6 +84,9 @@ public sealed class Utf8Line
             case FieldKind.Duration:
                 AppendMilliseconds(value.Integer);
                 break;
+            case FieldKind.Formatted:
+                AppendQuoted(value.Formatted!);
+                break;
             default:
                 break;
         }
@@ -85,6 +95,15 @@ public sealed class Utf8Line
     /// <summary>In quotes, with the escapes of JSON, so that it is one line whatever it holds.</summary>
     public void AppendQuoted(ReadOnlySpan<char> text)
     {
+        if (!text.ContainsAnyExcept(Plain))
+        {
+            var room = Room(text.Length + 2);
+            room[0] = (byte)'"';
+            Ascii.FromUtf16(text, room[1..], out _);
+            room[text.Length + 1] = (byte)'"';
+            length += text.Length + 2;
+            return;
+        }
         Append((byte)'"');
         for (var at = text.IndexOfAny(Escaped); at >= 0; at = text.IndexOfAny(Escaped))
         {
@@ -94,6 +113,24 @@ public sealed class Utf8Line
         }
         Append(text);
         Append((byte)'"');
+    }
+
+    /// <summary>The date, <paramref name="separator"/>, and the time to the second.</summary>
+    public void AppendTime(DateTime time, char separator)
+    {
+        // By hand, since a format string would be read anew for each line.
+        var (year, month, day) = time;
+        AppendDigits(year, 4);
+        Append((byte)'-');
+        AppendDigits(month, 2);
+        Append((byte)'-');
+        AppendDigits(day, 2);
+        Append((byte)separator);
+        AppendDigits(time.Hour, 2);
+        Append((byte)':');
+        AppendDigits(time.Minute, 2);
+        Append((byte)':');
+        AppendDigits(time.Second, 2);
     }
 
     /// <summary>Milliseconds with three decimals.</summary>
@@ -118,6 +155,21 @@ public sealed class Utf8Line
             room[i] = (byte)('0' + value % 10);
         }
         length += digits;
+    }
+
+    private void AppendQuoted(IUtf8SpanFormattable value)
+    {
+        var start = length;
+        Append((byte)'"');
+        Append(value);
+        if (Bytes[(start + 1)..].ContainsAnyExcept(PlainBytes))
+        {
+            var text = Encoding.UTF8.GetString(Bytes[(start + 1)..]);
+            length = start;
+            AppendQuoted(text);
+            return;
+        }
+        Append((byte)'"');
     }
 
     private void AppendEscape(char character)

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json;
 using FsCheck;
@@ -113,6 +114,23 @@ public sealed class FormatTests
         ];
         var line = Write(LogFormatKind.Logfmt, fields);
         Assert.EndsWith("a=0.007 b=61000.000 c=-1.500\n", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_writes_itself_is_a_text_that_is_made_where_it_is_written()
+    {
+        Field[] fields =
+        [
+            new("v4", FieldValue.FromFormattable(IPAddress.Loopback)), new("none", FieldValue.FromFormattable(null)),
+            new("v6", FieldValue.FromFormattable(IPAddress.IPv6Loopback)),
+            new("odd", FieldValue.FromFormattable(new Rune('"'))), new("wide", FieldValue.FromFormattable(new Rune('é'))),
+        ];
+        Assert.EndsWith(
+            "v4=\"127.0.0.1\" none= v6=\"::1\" odd=\"\\\"\" wide=\"é\"\n",
+            Write(LogFormatKind.Logfmt, fields), StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(Write(LogFormatKind.Json, fields));
+        Assert.Equal("127.0.0.1", json.RootElement.GetProperty("v4").GetString());
+        Assert.Equal("\"", json.RootElement.GetProperty("odd").GetString());
     }
 
     [Fact]

@@ -72,7 +72,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
             return;
         }
         var fields = Begin();
-        fields.Append("ip", Text(ip));
+        fields.Append("ip", Address(ip));
         fields.Append("reason", error.Message);
         fields.Append(LogEvent.Message, "REFUSED");
         fields.Append("status", error.StatusCode);
@@ -85,7 +85,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append("req_id", operation.Id);
         fields.Append("method", http.Request.Method);
         fields.Append("uri", target.ToString());
-        fields.Append("ip", Text(http.Connection.RemoteIpAddress));
+        fields.Append("ip", Address(http.Connection.RemoteIpAddress));
         return fields;
     }
 
@@ -96,8 +96,8 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         return fields;
     }
 
-    private static string? Text(IPAddress? ip) =>
-        (ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip)?.ToString();
+    private static FieldValue Address(IPAddress? ip) =>
+        FieldValue.FromFormattable(ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip);
 
     private void Write(LogLevel level, FieldList fields) =>
         channel.Write(new LogEvent(time.GetUtcNow().UtcDateTime, channel.Name, level, fields.Items));
