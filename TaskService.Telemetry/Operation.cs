@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry;
@@ -7,12 +8,16 @@ namespace TaskService.Telemetry;
 /// it. Safe for use by several threads at once.
 /// </summary>
 /// <param name="id">What ties together everything that is said about it; 1 to 128 visible ASCII characters.</param>
-public sealed class Operation(string id)
+/// <param name="traceParent">
+/// As it came in the header of that name (W3C Trace Context); null or malformed, and it begins a trace of its own.
+/// </param>
+public sealed class Operation(string id, string? traceParent = null)
 {
     private static readonly AsyncLocal<Operation?> Ambient = new();
 
     // Made when the first field is set: most requests have none of their own.
     private FieldList? fields;
+    private string? traceId;
 
     /// <summary>The operation that this code runs in, or null outside of any.</summary>
     public static Operation? Current
@@ -22,6 +27,10 @@ public sealed class Operation(string id)
     }
 
     public string Id { get; } = id;
+
+    /// <summary>The trace that it belongs to, 32 lower-case hexadecimal digits; found when asked for.</summary>
+    public string TraceId =>
+        traceId ?? Interlocked.CompareExchange(ref traceId, FindTraceId(), null) ?? traceId;
 
     /// <summary>The level of its line; null when how it ends decides.</summary>
     public LogLevel? Level { get; set; }
@@ -51,5 +60,13 @@ public sealed class Operation(string id)
                 target.Append(list.Items);
             }
         }
+    }
+
+    private string FindTraceId()
+    {
+        var trace = ActivityContext.TryParse(traceParent, null, out var parent)
+            ? parent.TraceId
+            : ActivityTraceId.CreateRandom();
+        return trace.ToHexString();
     }
 }

@@ -35,7 +35,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
         app = builder.Build();
         var routes = new Routes();
-        routes.Add("GET", "/throws", (_, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
+        routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
         routes.Add("GET", "/half", async http =>
         {
             await http.Response.WriteAsync(new string('x', 100_000));
@@ -43,7 +43,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             throw new InvalidOperationException("in the middle");
         });
         routes.Add("GET", "/sets", SetAsync);
-        routes.Add("GET", "/holds", async (_, _, _) =>
+        routes.Add("GET", "/holds", async (_, _, _, _) =>
         {
             await release.Task;
             return Answer.NoContent;
@@ -53,9 +53,9 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             http.Response.StatusCode = 204;
             return Task.CompletedTask;
         });
-        routes.Add("GET", "/waits", async (http, _, _) =>
+        routes.Add("GET", "/waits", async (_, _, _, cancel) =>
         {
-            await new TaskCompletionSource().Task.WaitAsync(http.RequestAborted);
+            await new TaskCompletionSource().Task.WaitAsync(cancel);
             return Answer.NoContent;
         });
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
@@ -161,7 +161,8 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.DoesNotContain("trace", line.Keys);
     }
 
-    private ValueTask<Answer> SetAsync(HttpContext http, RequestTarget target, string id)
+    private ValueTask<Answer> SetAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
     {
         var operation = Operation.Current!;
         operation.Set("text", "a \"b\"");

@@ -123,7 +123,8 @@ public sealed class FormatTests
         [
             new("v4", FieldValue.FromFormattable(IPAddress.Loopback)), new("none", FieldValue.FromFormattable(null)),
             new("v6", FieldValue.FromFormattable(IPAddress.IPv6Loopback)),
-            new("odd", FieldValue.FromFormattable(new Rune('"'))), new("wide", FieldValue.FromFormattable(new Rune('é'))),
+            new("odd", FieldValue.FromFormattable(new Rune('"'))),
+            new("wide", FieldValue.FromFormattable(new Rune('é'))),
         ];
         Assert.EndsWith(
             "v4=\"127.0.0.1\" none= v6=\"::1\" odd=\"\\\"\" wide=\"é\"\n",

@@ -16,14 +16,14 @@ internal sealed class LimitHits : IDisposable
     {
         listener.InstrumentPublished = (instrument, own) =>
         {
-            if (instrument.Meter.Name is "TaskService" or "TaskService.Telemetry" or "Microsoft.AspNetCore.Server.Kestrel")
+            if (IsOurs(instrument) || instrument.Meter.Name == "Microsoft.AspNetCore.Server.Kestrel")
             {
                 own.EnableMeasurementEvents(instrument);
             }
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
         {
-            var tag = !instrument.Meter.Name.StartsWith("Microsoft", StringComparison.Ordinal) && tags.Length > 0 ? $"{tags[0].Value}" : "";
+            var tag = IsOurs(instrument) && tags.Length > 0 ? $"{tags[0].Value}" : "";
             counts.AddOrUpdate($"{instrument.Name} {tag}".Trim(), value, (_, sum) => sum + value);
         });
         listener.Start();
@@ -33,4 +33,7 @@ internal sealed class LimitHits : IDisposable
     public long this[string counter] => counts.GetValueOrDefault(counter);
 
     public void Dispose() => listener.Dispose();
+
+    private static bool IsOurs(Instrument instrument) =>
+        instrument.Meter.Name is "TaskService" or "TaskService.Telemetry";
 }

@@ -31,6 +31,9 @@ internal readonly record struct Answer
     /// <summary>What went wrong; the body is made of it.</summary>
     public Problem? Problem { get; init; }
 
+    /// <summary>What was thrown, if that is why it is this answer.</summary>
+    public Exception? Exception { get; init; }
+
     /// <summary>
     /// Whether the endpoint has sent it by the means of the framework, so that nothing is left to do.
     /// </summary>

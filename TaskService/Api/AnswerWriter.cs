@@ -10,65 +10,68 @@ namespace TaskService.Api;
 internal sealed class AnswerWriter(bool debug)
 {
     private const string Json = "application/json; charset=utf-8";
+    private const string NoCache = "no-cache";
+    private const string VaryByCoding = "Accept-Encoding";
 
     /// <summary>What becomes of a read when the client's conditions and wishes are heard.</summary>
-    /// <returns>The answer to send, and the coding of its body.</returns>
-    public static (Answer Answer, ContentCoding Coding) Negotiate(HttpRequest request, Answer answer)
+    /// <param name="request">Says them.</param>
+    /// <param name="answer">Becomes the answer to send.</param>
+    /// <returns>The coding of its body.</returns>
+    public static ContentCoding Negotiate(HttpRequest request, ref Answer answer)
     {
         var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
         if (!isRead || answer.Status != StatusCodes.Status200OK || answer.IsSent)
         {
-            return (answer, ContentCoding.Identity);
+            return ContentCoding.Identity;
         }
         var coding = Negotiation.Choose(request.Headers.AcceptEncoding, answer.Body?.Length);
         if (coding is null || !Negotiation.AcceptsJson(request.Headers.Accept))
         {
-            return (Problem.NotAcceptable, ContentCoding.Identity);
+            answer = Problem.NotAcceptable;
+            return ContentCoding.Identity;
         }
         var conditions = new Preconditions(request.Headers);
         if (!conditions.MatchAllows(answer.Tag))
         {
-            return (Problem.From(Domain.ErrorKind.VersionMismatch), ContentCoding.Identity);
+            answer = Problem.From(Domain.ErrorKind.VersionMismatch);
+            return ContentCoding.Identity;
         }
-        return conditions.NoneMatchNames(answer.Tag)
-            ? (answer with { Status = StatusCodes.Status304NotModified, Body = null, Tasks = null }, coding.Value)
-            : (answer, coding.Value);
+        if (conditions.NoneMatchNames(answer.Tag))
+        {
+            answer = answer with { Status = StatusCodes.Status304NotModified, Body = null, Tasks = null };
+        }
+        return coding.Value;
     }
 
     /// <returns>How many bytes of the body were handed to the server.</returns>
-    public async ValueTask<long> WriteAsync(
-        HttpContext http,
-        Answer answer,
-        ContentCoding coding,
-        Operation operation,
-        RequestTarget target,
-        Exception? exception)
+    public ValueTask<long> WriteAsync(
+        HttpContext http, in Answer answer, ContentCoding coding, Operation operation, RequestTarget target)
     {
         if (answer.IsSent)
         {
-            return http.Response.ContentLength ?? 0;
+            return ValueTask.FromResult(http.Response.ContentLength ?? 0);
         }
         http.Response.StatusCode = answer.Status;
         SetHeaders(http, answer, coding);
         if (answer.Problem is { } problem)
         {
-            var trace = debug ? exception?.ToString() : null;
+            var trace = debug ? answer.Exception?.ToString() : null;
             http.Response.ContentType = Problem.ContentType;
             var body = problem.ToJson(http.Request.Method, target.Path, operation.Id, trace);
-            return await WriteBodyAsync(http, answer.Status, body, ContentCoding.Identity);
+            return WriteBodyAsync(http, answer.Status, body, ContentCoding.Identity);
         }
         return answer.Tasks is { } tasks
-            ? await WriteTasksAsync(http, tasks, coding)
-            : await WriteBodyAsync(http, answer.Status, answer.Body, coding);
+            ? WriteTasksAsync(http, tasks, coding)
+            : WriteBodyAsync(http, answer.Status, answer.Body, coding);
     }
 
-    private static void SetHeaders(HttpContext http, Answer answer, ContentCoding coding)
+    private static void SetHeaders(HttpContext http, in Answer answer, ContentCoding coding)
     {
         var headers = http.Response.Headers;
-        headers.CacheControl = "no-cache";
+        headers.CacheControl = NoCache;
         if (HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method))
         {
-            headers.Vary = "Accept-Encoding";
+            headers.Vary = VaryByCoding;
         }
         if (answer.Location is not null)
         {
@@ -137,8 +140,21 @@ internal sealed class AnswerWriter(bool debug)
             return 0;
         }
         long sent = 0;
+        if (coding == ContentCoding.Identity)
+        {
+            while (true)
+            {
+                await http.Response.BodyWriter.WriteAsync(tasks.Piece, http.RequestAborted);
+                sent += tasks.Piece.Length;
+                if (tasks.IsComplete)
+                {
+                    return sent;
+                }
+                await tasks.NextAsync();
+            }
+        }
         using var coded = new MemoryStream();
-        var encoder = coding == ContentCoding.Identity ? coded : Negotiation.Encoder(coding, coded);
+        var encoder = Negotiation.Encoder(coding, coded);
         while (true)
         {
             await encoder.WriteAsync(tasks.Piece, http.RequestAborted);

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -28,12 +29,20 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     /// <summary>
     /// The tag of a representation: of the version, and of the coding if it has one (RFC 9110 section 8.8.3.3).
     /// </summary>
-    public static string Format(UInt128 tag, ContentCoding coding) => coding switch
+    public static string Format(UInt128 tag, ContentCoding coding)
     {
-        ContentCoding.Gzip => $"\"{tag:x32}-gzip\"",
-        ContentCoding.Brotli => $"\"{tag:x32}-br\"",
-        _ => $"\"{tag:x32}\"",
-    };
+        // By hand, since UInt128 has no fast way to hexadecimal digits.
+        Span<byte> bytes = stackalloc byte[16];
+        Span<char> digits = stackalloc char[32];
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, tag);
+        Convert.TryToHexStringLower(bytes, digits, out _);
+        return coding switch
+        {
+            ContentCoding.Gzip => $"\"{digits}-gzip\"",
+            ContentCoding.Brotli => $"\"{digits}-br\"",
+            _ => string.Concat("\"", digits, "\""),
+        };
+    }
 
     // What is not a list of tags names nothing: a change is then refused, and a read answered in full.
     private static bool Lists(StringValues header, UInt128? tag, bool strong)

@@ -30,7 +30,7 @@ internal sealed class RequestPipeline(
     {
         var started = Stopwatch.GetTimestamp();
         var target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
-        var operation = new Operation(ids.For(http.Request.Headers));
+        var operation = new Operation(ids.For(http.Request.Headers), http.Request.Headers.TraceParent);
         Operation.Current = operation;
         log.Request(http, operation, target);
 
@@ -40,9 +40,10 @@ internal sealed class RequestPipeline(
         {
             headers.Connection = "close";
         }
-        var (endpointAnswer, template, exception) = await AnswerAsync(http, target);
-        var (answer, coding) = AnswerWriter.Negotiate(http.Request, endpointAnswer);
-        var (status, bytes) = (answer.Status, 0L);
+        var route = routes.Find(target.Path, out var id);
+        var answer = route is null ? Problem.UnknownEndpoint : await AnswerAsync(http, route, target, id);
+        var coding = AnswerWriter.Negotiate(http.Request, ref answer);
+        var (status, bytes, exception) = (answer.Status, 0L, answer.Exception);
         // What is left of a body that is not framed correctly cannot be told from the next request.
         if (exception is BadHttpRequestException)
         {
@@ -58,7 +59,7 @@ internal sealed class RequestPipeline(
         {
             try
             {
-                bytes = await writer.WriteAsync(http, answer, coding, operation, target, exception);
+                bytes = await writer.WriteAsync(http, answer, coding, operation, target);
             }
             catch (Exception error)
             {
@@ -67,6 +68,7 @@ internal sealed class RequestPipeline(
             }
         }
         var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
+        var template = route?.Template ?? RequestOutcome.NotFound;
         log.Response(http, operation, target, new RequestOutcome(
             status, template, reason, bytes, Stopwatch.GetElapsedTime(started), exception));
         if (answer.Problem is not null && exception is null)
@@ -85,28 +87,35 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async ValueTask<(Answer Answer, string Template, Exception? Exception)> AnswerAsync(
-        HttpContext http, RequestTarget target)
+    private async ValueTask<Answer> AnswerAsync(HttpContext http, Route route, RequestTarget target, string id)
     {
-        if (!routes.TryFind(target.Path, out var route, out var id))
-        {
-            return (Problem.UnknownEndpoint, RequestOutcome.NotFound, null);
-        }
         if (route.Find(http.Request.Method) is not { } endpoint)
         {
-            return ((Answer)Problem.MethodNotAllowed with { Allow = route.Allow }, route.Template, null);
+            return (Answer)Problem.MethodNotAllowed with { Allow = route.Allow };
         }
         if (route.IsLimited && !limits.TryEnter())
         {
-            return (Problem.Overloaded, route.Template, null);
+            return Problem.Overloaded;
         }
         try
         {
-            return (await WithinTimeAsync(http, () => endpoint(http, target, id)), route.Template, null);
+            var deadline = RequestDeadline.Take();
+            var work = endpoint(http, target, id, deadline.Token);
+            if (!work.IsCompletedSuccessfully)
+            {
+                return await WithinTimeAsync(http, work, deadline);
+            }
+            // What is there at once needs no limit, whose timer and token would cost more than reading the task.
+            var answer = await work;
+            if (answer.Tasks is null)
+            {
+                deadline.PutBack();
+            }
+            return answer;
         }
         catch (Exception error)
         {
-            return (AnswerTo(http, error), route.Template, error);
+            return AnswerTo(http, error) with { Exception = error };
         }
         finally
         {
@@ -117,18 +126,16 @@ internal sealed class RequestPipeline(
         }
     }
 
-    /// <summary>While it works, its cancellation also stands for the time that it has.</summary>
-    private async ValueTask<Answer> WithinTimeAsync(HttpContext http, Func<ValueTask<Answer>> work)
+    private async ValueTask<Answer> WithinTimeAsync(
+        HttpContext http, ValueTask<Answer> work, RequestDeadline deadline)
     {
-        var gone = http.RequestAborted;
-        var time = CancellationTokenSource.CreateLinkedTokenSource(gone);
         // What streams the answer goes on with its token.
-        http.Response.RegisterForDispose(time);
-        time.CancelAfter(limits.TimeMax);
-        http.RequestAborted = time.Token;
+        http.Response.RegisterForDispose(deadline);
+        var gone = http.RequestAborted;
+        deadline.Start(limits.TimeMax, gone);
         try
         {
-            return await work();
+            return await work;
         }
         catch (OperationCanceledException) when (!gone.IsCancellationRequested)
         {
@@ -143,8 +150,7 @@ internal sealed class RequestPipeline(
         }
         finally
         {
-            time.CancelAfter(Timeout.InfiniteTimeSpan);
-            http.RequestAborted = gone;
+            deadline.StopTime();
         }
     }
 

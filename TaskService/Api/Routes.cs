@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using TaskService.Domain;
 
 namespace TaskService.Api;
@@ -7,12 +6,14 @@ namespace TaskService.Api;
 /// <param name="http">The request. Only the body and headers are read here.</param>
 /// <param name="target">Its path and query.</param>
 /// <param name="id">What stands for <c>{id}</c> in the path; empty where the template has none.</param>
-internal delegate ValueTask<Answer> Endpoint(HttpContext http, RequestTarget target, string id);
+/// <param name="cancel">Its time is over, or the client has gone.</param>
+internal delegate ValueTask<Answer> Endpoint(
+    HttpContext http, RequestTarget target, string id, CancellationToken cancel);
 
 /// <summary>
 /// The resources and their methods. The framework's routing ignores case, decodes and folds dots, where an id on a
-/// disk must
-/// be exactly what was asked for; so paths are compared as they were sent, with one slash more at the end or not.
+/// disk must be exactly what was asked for; so paths are compared as they were sent, with one slash more at the end or
+/// not.
 /// </summary>
 internal sealed class Routes
 {
@@ -42,8 +43,9 @@ internal sealed class Routes
     /// <inheritdoc cref="Add(string, string, Endpoint)"/>
     public void Add(string method, string template, RequestDelegate endpoint)
     {
-        Add(method, template, async (http, _, _) =>
+        Add(method, template, async (http, _, _, cancel) =>
         {
+            http.RequestAborted = cancel;
             await endpoint(http);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
         });
@@ -58,22 +60,25 @@ internal sealed class Routes
     }
 
     /// <summary>Finds the resource at a path.</summary>
-    public bool TryFind(string path, [NotNullWhen(true)] out Route? route, out string id)
+    /// <param name="path">As it was sent.</param>
+    /// <param name="id">What stands for <c>{id}</c>; empty where the template has none.</param>
+    /// <returns>Null when there is none.</returns>
+    public Route? Find(string path, out string id)
     {
         var end = path.Length > 1 && path[^1] == '/' ? path.Length - 1 : path.Length;
         id = "";
-        if (exact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, end), out route))
+        if (exact.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, end), out var route))
         {
-            return true;
+            return route;
         }
         var slash = path.AsSpan(0, end).LastIndexOf('/');
-        if (slash < 0 || !TaskIds.IsValid(path.AsSpan(slash + 1, end - slash - 1))
-            || !byId.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, slash), out route))
+        if (slash >= 0 && TaskIds.IsValid(path.AsSpan(slash + 1, end - slash - 1))
+            && byId.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(path.AsSpan(0, slash), out route))
         {
-            return false;
+            id = path[(slash + 1)..end];
+            return route;
         }
-        id = path[(slash + 1)..end];
-        return true;
+        return null;
     }
 }
 
@@ -115,6 +120,7 @@ internal sealed class Route(string template)
         : method == HttpMethods.Options ? AnswerOptions
         : null;
 
-    private ValueTask<Answer> AnswerOptions(HttpContext http, RequestTarget target, string id) =>
+    private ValueTask<Answer> AnswerOptions(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel) =>
         ValueTask.FromResult(Answer.NoContent with { Allow = Allow });
 }

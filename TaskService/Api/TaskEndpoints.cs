@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -23,14 +22,15 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         routes.Add(HttpMethods.Delete, "/tasks/{id}", DeleteAsync);
     }
 
-    private async ValueTask<Answer> ListAsync(HttpContext http, RequestTarget target, string id)
+    private async ValueTask<Answer> ListAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
     {
         var query = TaskListQuery.Parse(target.Query, out var problem);
         if (problem is not null)
         {
             return problem;
         }
-        var body = await TaskListBody.BeginAsync(tasks, query, http.RequestAborted);
+        var body = await TaskListBody.BeginAsync(tasks, query, cancel);
         http.Response.RegisterForDisposeAsync(body);
         return new Answer
         {
@@ -42,9 +42,10 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         };
     }
 
-    private async ValueTask<Answer> CreateAsync(HttpContext http, RequestTarget target, string id)
+    private async ValueTask<Answer> CreateAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
     {
-        var (body, problem) = await ReadBodyAsync(http, isPatch: false);
+        var (body, problem) = await ReadBodyAsync(http, isPatch: false, cancel);
         if (problem is not null || !TryReadTask(body!, out var entry, out problem))
         {
             return problem!;
@@ -58,7 +59,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             }
             key = new IdempotencyKey(text, BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(body!)));
         }
-        var created = await tasks.CreateAsync(entry!, key, http.RequestAborted);
+        var created = await tasks.CreateAsync(entry!, key, cancel);
         return created.Refusal is { } refusal
             ? Problem.From(refusal)
             : new Answer
@@ -69,53 +70,48 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             };
     }
 
-    private async ValueTask<Answer> FindAsync(HttpContext http, RequestTarget target, string id)
-    {
-        if (await tasks.FindAsync(id, http.RequestAborted) is not { } found)
-        {
-            return Problem.From(ErrorKind.TaskNotFound, id);
-        }
-        var body = new ArrayBufferWriter<byte>(256);
-        using var writer = new Utf8JsonWriter(body, TaskJson.WriterOptions);
-        TaskJson.FromDomain(found.Entry).Write(writer);
-        await writer.FlushAsync(http.RequestAborted);
-        return new Answer
-        {
-            Status = StatusCodes.Status200OK,
-            Body = body.WrittenMemory,
-            Tag = found.Version.Hash,
-        };
-    }
+    private async ValueTask<Answer> FindAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel) =>
+        await tasks.FindAsync(id, cancel) is not { } found
+            ? Problem.From(ErrorKind.TaskNotFound, id)
+            : new Answer
+            {
+                Status = StatusCodes.Status200OK,
+                Body = EncodedTask.Document(found),
+                Tag = found.Version.Hash,
+            };
 
-    private async ValueTask<Answer> ReplaceAsync(HttpContext http, RequestTarget target, string id)
+    private async ValueTask<Answer> ReplaceAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
     {
         // The body comes first: what no task could be is refused before anyone looks for one.
-        var (body, problem) = await ReadBodyAsync(http, isPatch: false);
+        var (body, problem) = await ReadBodyAsync(http, isPatch: false, cancel);
         if (problem is not null || !TryReadTask(body!, out var entry, out problem))
         {
             return problem!;
         }
-        return Changed(await tasks.ReplaceAsync(id, entry!, Allows(http.Request), http.RequestAborted), id);
+        return Changed(await tasks.ReplaceAsync(id, entry!, Allows(http.Request), cancel), id);
     }
 
-    private async ValueTask<Answer> PatchAsync(HttpContext http, RequestTarget target, string id)
+    private async ValueTask<Answer> PatchAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
     {
-        var (body, problem) = await ReadBodyAsync(http, isPatch: true);
-        TaskPatch? patch = null;
-        problem ??= Read(violations => patch = TaskJson.ReadPatch(body, violations));
-        if (problem is not null)
+        var (body, problem) = await ReadBodyAsync(http, isPatch: true, cancel);
+        if (problem is null && TryRead(body!, TaskJson.ReadPatch, out var patch, out problem))
         {
-            var isType = problem.Status == StatusCodes.Status415UnsupportedMediaType;
-            return (Answer)problem with { AcceptPatch = isType ? RequestBody.MergePatch : null };
+            return Changed(await tasks.ChangeAsync(id, patch!.Apply, Allows(http.Request), cancel), id);
         }
-        return Changed(await tasks.ChangeAsync(id, patch!.Apply, Allows(http.Request), http.RequestAborted), id);
+        var isType = problem!.Status == StatusCodes.Status415UnsupportedMediaType;
+        return (Answer)problem with { AcceptPatch = isType ? RequestBody.MergePatch : null };
     }
 
-    private async ValueTask<Answer> DeleteAsync(HttpContext http, RequestTarget target, string id) =>
-        Changed(await tasks.DeleteAsync(id, Allows(http.Request), http.RequestAborted), id);
+    private async ValueTask<Answer> DeleteAsync(
+        HttpContext http, RequestTarget target, string id, CancellationToken cancel) =>
+        Changed(await tasks.DeleteAsync(id, Allows(http.Request), cancel), id);
 
-    private ValueTask<(byte[]? Body, Problem? Problem)> ReadBodyAsync(HttpContext http, bool isPatch) =>
-        RequestBody.ReadAsync(http.Request, bodyBytesMax, isPatch, http.RequestAborted);
+    private ValueTask<(byte[]? Body, Problem? Problem)> ReadBodyAsync(
+        HttpContext http, bool isPatch, CancellationToken cancel) =>
+        RequestBody.ReadAsync(http.Request, bodyBytesMax, isPatch, cancel);
 
     private static Answer Changed(ErrorKind? refusal, string id) =>
         refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;
@@ -131,24 +127,26 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 
     private static bool TryReadTask(byte[] body, out TaskEntry? entry, out Problem? problem)
     {
-        TaskJson? task = null;
-        problem = Read(violations => task = TaskJson.Read(body, violations));
-        entry = problem is null ? task!.ToDomain() : null;
-        return problem is null;
+        var isRead = TryRead(body, TaskJson.Read, out var task, out problem);
+        entry = isRead ? task!.ToDomain() : null;
+        return isRead;
     }
 
-    private static Problem? Read(Action<List<Violation>> read)
+    private static bool TryRead<T>(
+        byte[] body, Func<ReadOnlySpan<byte>, List<Violation>, T> read, out T? result, out Problem? problem)
+        where T : class
     {
         var violations = new List<Violation>();
         try
         {
-            read(violations);
-            return violations.Count == 0 ? null : Problem.InvalidTask(violations);
+            result = read(body, violations);
+            problem = violations.Count == 0 ? null : Problem.InvalidTask(violations);
         }
         catch (JsonException error)
         {
-            return Problem.InvalidJson(error.Message);
+            (result, problem) = (null, Problem.InvalidJson(error.Message));
         }
+        return problem is null;
     }
 
     /// <summary>The key in a header, without the quotes that it may have; null when it is none.</summary>

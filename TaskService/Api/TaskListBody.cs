@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
-using System.Text.Json;
 using TaskService.Domain;
 
 namespace TaskService.Api;
@@ -16,15 +15,13 @@ internal sealed class TaskListBody : IAsyncDisposable
     public const int PieceBytesMax = 64 * 1024;
 
     private readonly ArrayBufferWriter<byte> piece = new(4 * 1024);
-    private readonly Utf8JsonWriter writer;
     private readonly IAsyncEnumerator<StoredTask> tasks;
     private int left;
 
     private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit)
     {
         (this.tasks, left) = (tasks, limit ?? int.MaxValue);
-        writer = new Utf8JsonWriter(piece, TaskJson.WriterOptions);
-        writer.WriteStartObject();
+        piece.Write("{"u8);
     }
 
     /// <summary>Whether the piece that is there is the last one.</summary>
@@ -63,11 +60,7 @@ internal sealed class TaskListBody : IAsyncDisposable
         return FillAsync();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await writer.DisposeAsync();
-        await tasks.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => tasks.DisposeAsync();
 
     private static async ValueTask<string?> EndOfPageAsync(
         IAsyncEnumerable<StoredTask> rest, int left, string last)
@@ -102,17 +95,23 @@ internal sealed class TaskListBody : IAsyncDisposable
                 break;
             }
             left--;
+            Append(EncodedTask.Member(task), isFirst: LastId is null);
             LastId = task.Id;
-            writer.WritePropertyName(task.Id);
-            TaskJson.FromDomain(task.Entry).Write(writer);
-            if (piece.WrittenCount + writer.BytesPending >= PieceBytesMax)
+            if (piece.WrittenCount >= PieceBytesMax)
             {
-                await writer.FlushAsync();
                 return;
             }
         }
-        writer.WriteEndObject();
-        await writer.FlushAsync();
+        piece.Write("}"u8);
         IsComplete = true;
+    }
+
+    private void Append(ReadOnlySpan<byte> member, bool isFirst)
+    {
+        if (!isFirst)
+        {
+            piece.Write(","u8);
+        }
+        piece.Write(member);
     }
 }

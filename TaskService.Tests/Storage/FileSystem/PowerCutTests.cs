@@ -122,7 +122,7 @@ public sealed class PowerCutTests : IDisposable
             IsDoneAsync(store.DeleteAsync(id, null, CancellationToken.None));
 
         private static StoredTask Padded(StoredTask task) =>
-            task with { Entry = task.Entry with { Description = Ledger.Padding } };
+            new(task.Id, task.Entry with { Description = Ledger.Padding });
 
         private static async Task<bool> IsDoneAsync<T>(ValueTask<T> change)
         {

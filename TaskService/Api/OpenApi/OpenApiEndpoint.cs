@@ -13,7 +13,7 @@ internal static class OpenApiEndpoint
     {
         // When it is first asked for: by then all routes are there, and a start does not wait for it.
         var answer = new Lazy<Answer>(() => Make(new OpenApiDocument(routes, serviceName)));
-        routes.Add(HttpMethods.Get, Path, (_, _, _) => ValueTask.FromResult(answer.Value));
+        routes.Add(HttpMethods.Get, Path, (_, _, _, _) => ValueTask.FromResult(answer.Value));
     }
 
     private static Answer Make(OpenApiDocument document)
