@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 
@@ -61,6 +62,13 @@ public sealed class Utf8Line
         for (var size = 32; !value.TryFormat(Room(size), out written, format, CultureInfo.InvariantCulture); size *= 2)
         {
         }
+        length += written;
+    }
+
+    public void Append(long value)
+    {
+        // The general way below looks up a culture for the sign.
+        Utf8Formatter.TryFormat(value, Room(20), out var written);
         length += written;
     }
 

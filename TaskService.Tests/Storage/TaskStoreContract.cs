@@ -99,6 +99,23 @@ public abstract class TaskStoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_revision_is_another_one_after_each_change_and_the_same_without()
+    {
+        var seen = new List<long?> { store.Revision };
+        await store.CreateAsync(Some.Task("a", "first"), null, Cancel);
+        seen.Add(store.Revision);
+        await store.UpdateAsync(Some.Task("a", "second"), null, Cancel);
+        seen.Add(store.Revision);
+        await store.DeleteAsync("a", null, Cancel);
+        seen.Add(store.Revision);
+        await ListAsync(TaskQuery.All);
+        await store.FindAsync("a", Cancel);
+        Assert.Equal(seen[^1], store.Revision);
+        // Who cannot know it never says one.
+        Assert.Equal(seen[0] is null ? 1 : seen.Count, seen.Distinct().Count());
+    }
+
+    [Fact]
     public async Task Ids_that_differ_in_case_are_never_mixed_up()
     {
         // Named apart in their content, so that a mix-up shows.

@@ -90,7 +90,7 @@ internal static class RequestBody
     private static bool IsJson(IHeaderDictionary headers, bool isPatch)
     {
         var given = headers.ContentType.ToString();
-        if (given.Length == 0)
+        if (given.Length == 0 || given == Json)
         {
             return true;
         }

@@ -46,6 +46,12 @@ internal interface ITaskStore : IAsyncDisposable
     /// </summary>
     IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel);
 
+    /// <summary>
+    /// Another number after each change that was made, before its method returns: what was listed between two equal
+    /// ones is what there is. Null when the engine cannot know, since others change its tasks, too.
+    /// </summary>
+    long? Revision { get; }
+
     /// <summary>Streams all ids, the highest first; what changes meanwhile may be seen or not.</summary>
     IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel);
 

@@ -1,18 +1,29 @@
 namespace TaskService.Domain;
 
 /// <summary>A task under its id, with the version of its content. It never changes.</summary>
-internal sealed class StoredTask(string id, TaskEntry entry, TaskVersion version) : IEquatable<StoredTask>
+internal sealed class StoredTask(string id, TaskEntry entry) : IEquatable<StoredTask>
 {
-    public StoredTask(string id, TaskEntry entry)
-        : this(id, entry, entry.ComputeVersion())
-    {
-    }
+    private TaskVersion version;
+    private volatile bool hasVersion;
 
     public string Id => id;
 
     public TaskEntry Entry => entry;
 
-    public TaskVersion Version => version;
+    /// <summary>Computed when it is asked for, which a task that is replaced before anyone reads it never is.</summary>
+    public TaskVersion Version
+    {
+        get
+        {
+            if (!hasVersion)
+            {
+                // Who comes at the same time writes the same bits.
+                version = entry.ComputeVersion();
+                hasVersion = true;
+            }
+            return version;
+        }
+    }
 
     /// <summary>
     /// Room for a layer above to keep what it made of this task, so that it is made once; null until then. It goes with
@@ -20,11 +31,12 @@ internal sealed class StoredTask(string id, TaskEntry entry, TaskVersion version
     /// </summary>
     public object? Made { get; set; }
 
-    public bool Equals(StoredTask? other) => other is not null && other.Id == id && other.Version == version;
+    public bool Equals(StoredTask? other) =>
+        other is not null && other.Id == id && other.Entry == entry;
 
     public override bool Equals(object? obj) => Equals(obj as StoredTask);
 
-    public override int GetHashCode() => HashCode.Combine(id, version);
+    public override int GetHashCode() => HashCode.Combine(id, entry);
 
-    public override string ToString() => $"{id} {version} {entry}";
+    public override string ToString() => $"{id} {entry}";
 }

@@ -66,6 +66,9 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
         store.ListAsync(query, cancel);
 
+    /// <inheritdoc cref="ITaskStore.Revision"/>
+    public long? Revision => store.Revision;
+
     /// <summary>Replaces the whole content of a task.</summary>
     /// <inheritdoc cref="ChangeAsync" path="/param|/returns"/>
     public ValueTask<ErrorKind?> ReplaceAsync(

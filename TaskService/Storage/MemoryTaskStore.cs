@@ -9,6 +9,8 @@ internal sealed class MemoryTaskStore : ITaskStore
     private readonly TaskTable table = new();
     private readonly KeyTable keys = new();
 
+    public long? Revision => table.Revision;
+
     public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
     {
         section.Empty(key);

@@ -1,66 +1,69 @@
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using TaskService.Domain;
 
 namespace TaskService.Storage;
 
-/// <summary>All tasks in memory, found by id without a lock and listed in id order.</summary>
+/// <summary>All tasks in memory, found by id and listed in id order.</summary>
 internal sealed class TaskTable
 {
     private const int PageItems = 256;
 
-    private readonly ConcurrentDictionary<string, StoredTask> tasks = new(StringComparer.Ordinal);
-    private readonly SortedSet<string> order = new(StringComparer.Ordinal);
+    // A dictionary that grows holds up all who add to it. Of many small ones each grows alone, in a fraction of it.
+    private const int Shards = 256;
+
+    // Each under its own lock. Concurrent dictionaries need none to read, but keep an object more a task, in random
+    // order: with them the garbage collector took 2.5 us for each new task, not 1.2.
+    private readonly Dictionary<string, TaskPlace>[] shards = [.. Enumerable.Range(0, Shards)
+        .Select(_ => new Dictionary<string, TaskPlace>(StringComparer.Ordinal))];
+
+    private readonly TaskOrder order = new();
     private readonly Lock gate = new();
+    private long revision;
 
-    public int Count => tasks.Count;
+    /// <inheritdoc cref="ITaskStore.Revision"/>
+    public long Revision => Volatile.Read(ref revision);
 
-    public StoredTask? Find(string id) => tasks.GetValueOrDefault(id);
+    public StoredTask? Find(string id) => PlaceOf(id)?.Task;
 
     /// <returns>False when the id is taken.</returns>
     public bool Add(StoredTask task)
     {
+        var place = new TaskPlace(task);
         lock (gate)
         {
-            return tasks.TryAdd(task.Id, task) && order.Add(task.Id);
+            var shard = ShardOf(task.Id);
+            lock (shard)
+            {
+                if (!shard.TryAdd(task.Id, place))
+                {
+                    return false;
+                }
+            }
+            order.Add(place);
         }
+        Interlocked.Increment(ref revision);
+        return true;
     }
 
     /// <summary>Replaces a task that has the expected version, or any when that is null.</summary>
-    public ErrorKind? Replace(StoredTask task, TaskVersion? expected)
-    {
-        while (true)
-        {
-            var current = Find(task.Id);
-            if (Refusal(current, expected) is { } refusal)
-            {
-                return refusal;
-            }
-            if (tasks.TryUpdate(task.Id, task, current!))
-            {
-                return null;
-            }
-        }
-    }
+    public ErrorKind? Replace(StoredTask task, TaskVersion? expected) => Change(PlaceOf(task.Id), task, expected);
 
     /// <inheritdoc cref="Replace"/>
     public ErrorKind? Remove(string id, TaskVersion? expected)
     {
         lock (gate)
         {
-            while (true)
+            var refusal = Change(PlaceOf(id), null, expected);
+            if (refusal is null)
             {
-                var current = Find(id);
-                if (Refusal(current, expected) is { } refusal)
+                var shard = ShardOf(id);
+                lock (shard)
                 {
-                    return refusal;
+                    shard.Remove(id);
                 }
-                if (tasks.TryRemove(KeyValuePair.Create(id, current!)))
-                {
-                    order.Remove(id);
-                    return null;
-                }
+                order.Remove(id);
             }
+            return refusal;
         }
     }
 
@@ -70,71 +73,92 @@ internal sealed class TaskTable
         : expected is not null && current.Version != expected ? ErrorKind.VersionMismatch
         : null;
 
+#pragma warning disable CS1998 // They have nothing to wait for, but the engines that have do it in this form.
     /// <inheritdoc cref="ITaskStore.ListAsync"/>
-    public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
-        Stream(
-            Ids(query.After, descending: false)
-                .Select(Find).OfType<StoredTask>().Where(task => query.Matches(task.Entry)),
-            cancel);
+    public async IAsyncEnumerable<StoredTask> ListAsync(
+        TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var page = new TaskPlace[PageItems];
+        for (var count = CopyAfter(query.After, page); count > 0; count = CopyAfter(page[count - 1].Id, page))
+        {
+            for (var i = 0; i < count; i++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                if (page[i].Task is { } task && query.Matches(task.Entry))
+                {
+                    yield return task;
+                }
+            }
+        }
+    }
 
     /// <inheritdoc cref="ITaskStore.ListIdsDescendingAsync"/>
-    public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
-        Stream(Ids(after: null, descending: true), cancel);
-
-#pragma warning disable CS1998 // It has nothing to wait for, but the engines that have do it in this form.
-    private static async IAsyncEnumerable<T> Stream<T>(
-        IEnumerable<T> items, [EnumeratorCancellation] CancellationToken cancel)
+    public async IAsyncEnumerable<string> ListIdsDescendingAsync([EnumeratorCancellation] CancellationToken cancel)
     {
-        foreach (var item in items)
+        var page = new TaskPlace[PageItems];
+        for (var count = CopyBefore(null, page); count > 0; count = CopyBefore(page[count - 1].Id, page))
         {
-            cancel.ThrowIfCancellationRequested();
-            yield return item;
+            for (var i = 0; i < count; i++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                yield return page[i].Id;
+            }
         }
     }
 #pragma warning restore CS1998
 
-    /// <summary>
-    /// All ids behind <paramref name="after"/>. The lock is held for a page at a time, never for the whole walk.
-    /// </summary>
-    private IEnumerable<string> Ids(string? after, bool descending)
+    private ErrorKind? Change(TaskPlace? place, StoredTask? next, TaskVersion? expected)
     {
-        var page = new string[PageItems];
-        int count;
-        do
+        while (true)
         {
-            count = 0;
-            lock (gate)
+            var current = place?.Task;
+            if (Refusal(current, expected) is { } refusal)
             {
-                foreach (var id in Behind(after, descending))
-                {
-                    page[count++] = id;
-                    if (count == page.Length)
-                    {
-                        break;
-                    }
-                }
+                return refusal;
             }
-            for (var i = 0; i < count; i++)
+            if (place!.Replace(current!, next))
             {
-                yield return after = page[i];
+                // Behind the change: who saw the number before it may know the change, who sees it now must.
+                Interlocked.Increment(ref revision);
+                return null;
             }
         }
-        while (count == page.Length);
     }
 
-    private IEnumerable<string> Behind(string? after, bool descending)
+    private Dictionary<string, TaskPlace> ShardOf(string id)
     {
-        if (order.Count == 0)
+        // The end of the ids that we make is random.
+        var hash = 0u;
+        foreach (var character in id.AsSpan(Math.Max(0, id.Length - 4)))
         {
-            return [];
+            hash = (hash * 31) + character;
         }
-        // The bounds of a view are included, and must be in order.
-        var (low, high) = descending ? (order.Min, after ?? order.Max) : (after ?? order.Min, order.Max);
-        if (StringComparer.Ordinal.Compare(low, high) > 0)
+        return shards[hash % Shards];
+    }
+
+    private TaskPlace? PlaceOf(string id)
+    {
+        var shard = ShardOf(id);
+        lock (shard)
         {
-            return [];
+            return shard.GetValueOrDefault(id);
         }
-        var view = order.GetViewBetween(low, high);
-        return (descending ? view.Reverse() : view).SkipWhile(id => id == after);
+    }
+
+    // The lock is held for a page at a time, never for the whole walk.
+    private int CopyAfter(string? id, TaskPlace[] page)
+    {
+        lock (gate)
+        {
+            return order.CopyAfter(id, page);
+        }
+    }
+
+    private int CopyBefore(string? id, TaskPlace[] page)
+    {
+        lock (gate)
+        {
+            return order.CopyBefore(id, page);
+        }
     }
 }

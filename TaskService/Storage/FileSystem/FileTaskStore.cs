@@ -33,6 +33,8 @@ internal sealed partial class FileTaskStore(
     private DurableDirectory? files;
     private FileKeys? keys;
 
+    public long? Revision => table.Revision;
+
     public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
     {
         var directory = section.Text(key, "");

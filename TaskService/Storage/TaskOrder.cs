@@ -1,0 +1,181 @@
+using TaskService.Domain;
+
+namespace TaskService.Storage;
+
+/// <summary>The place of a task under its id: what is found by id and what is listed share it.</summary>
+internal sealed class TaskPlace(StoredTask task)
+{
+    private StoredTask? task = task;
+
+    public string Id { get; } = task.Id;
+
+    /// <summary>The task as it is now; null when it was removed.</summary>
+    public StoredTask? Task => Volatile.Read(ref task);
+
+    /// <returns>False when what is there is not <paramref name="current"/> any more.</returns>
+    public bool Replace(StoredTask current, StoredTask? next) =>
+        ReferenceEquals(Interlocked.CompareExchange(ref task, next, current), current);
+}
+
+/// <summary>
+/// The places of all tasks in id order, in chunks: one that comes last, as new ids do, costs next to nothing, and one
+/// in between moves a chunk at most. Not safe for use by several threads at once.
+/// </summary>
+internal sealed class TaskOrder
+{
+    private const int ChunkItems = 512;
+
+    // None of them is empty.
+    private readonly List<Chunk> chunks = [];
+
+    public void Add(TaskPlace place)
+    {
+        if (chunks.Count == 0 || (chunks[^1].IsFull && Compare(chunks[^1].Last, place.Id) < 0))
+        {
+            chunks.Add(new Chunk());
+        }
+        var index = ChunkOf(place.Id);
+        var chunk = chunks[index];
+        if (chunk.IsFull)
+        {
+            chunks.Insert(index + 1, chunk.SplitOff());
+            chunk = Compare(chunk.Last, place.Id) < 0 ? chunks[index + 1] : chunk;
+        }
+        chunk.Insert(chunk.Position(place.Id), place);
+    }
+
+    public void Remove(string id)
+    {
+        var index = ChunkOf(id);
+        var chunk = chunks[index];
+        chunk.RemoveAt(chunk.Position(id));
+        if (chunk.Count == 0)
+        {
+            chunks.RemoveAt(index);
+        }
+    }
+
+    /// <summary>Copies the places behind an id, the nearest first.</summary>
+    /// <param name="id">It need not be there; null for all.</param>
+    /// <param name="page">Gets as many as it holds.</param>
+    /// <returns>How many; fewer than it holds only when there are no more.</returns>
+    public int CopyAfter(string? id, Span<TaskPlace> page)
+    {
+        if (chunks.Count == 0)
+        {
+            return 0;
+        }
+        var index = id is null ? 0 : ChunkOf(id);
+        var start = id is null ? 0 : chunks[index].PositionAfter(id);
+        var count = 0;
+        for (; index < chunks.Count && count < page.Length; index++, start = 0)
+        {
+            count += chunks[index].CopyTo(page[count..], start);
+        }
+        return count;
+    }
+
+    /// <summary>Copies the places before an id, the nearest first.</summary>
+    /// <inheritdoc cref="CopyAfter"/>
+    public int CopyBefore(string? id, Span<TaskPlace> page)
+    {
+        if (chunks.Count == 0)
+        {
+            return 0;
+        }
+        var count = 0;
+        for (var index = id is null ? chunks.Count - 1 : ChunkOf(id); index >= 0 && count < page.Length; index--)
+        {
+            var chunk = chunks[index];
+            var end = id is null || count > 0 ? chunk.Count : chunk.Position(id);
+            for (; end > 0 && count < page.Length; end--)
+            {
+                page[count++] = chunk[end - 1];
+            }
+        }
+        return count;
+    }
+
+    private static int Compare(string left, string right) => string.CompareOrdinal(left, right);
+
+    /// <summary>The last chunk that begins at or before the id, or the first one.</summary>
+    private int ChunkOf(string id)
+    {
+        var (low, high) = (0, chunks.Count - 1);
+        while (low < high)
+        {
+            var middle = (low + high + 1) / 2;
+            (low, high) = chunks[middle].Count == 0 || Compare(chunks[middle].First, id) <= 0
+                ? (middle, high) : (low, middle - 1);
+        }
+        return low;
+    }
+
+    private sealed class Chunk
+    {
+        private readonly TaskPlace[] places = new TaskPlace[ChunkItems];
+
+        public int Count { get; private set; }
+
+        public bool IsFull => Count == ChunkItems;
+
+        public string First => places[0].Id;
+
+        public string Last => places[Count - 1].Id;
+
+        public TaskPlace this[int position] => places[position];
+
+        /// <summary>Where the first id is that is not below this one.</summary>
+        public int Position(string id)
+        {
+            if (Count > 0 && Compare(Last, id) < 0)
+            {
+                return Count;
+            }
+            var (low, high) = (0, Count);
+            while (low < high)
+            {
+                var middle = (low + high) / 2;
+                (low, high) = Compare(places[middle].Id, id) < 0 ? (middle + 1, high) : (low, middle);
+            }
+            return low;
+        }
+
+        public int PositionAfter(string id)
+        {
+            var position = Position(id);
+            return position < Count && places[position].Id == id ? position + 1 : position;
+        }
+
+        public void Insert(int position, TaskPlace place)
+        {
+            Array.Copy(places, position, places, position + 1, Count - position);
+            places[position] = place;
+            Count++;
+        }
+
+        public void RemoveAt(int position)
+        {
+            Count--;
+            Array.Copy(places, position + 1, places, position, Count - position);
+            places[Count] = null!;
+        }
+
+        /// <summary>Moves the upper half to a new chunk.</summary>
+        public Chunk SplitOff()
+        {
+            var upper = new Chunk { Count = Count / 2 };
+            Count -= upper.Count;
+            Array.Copy(places, Count, upper.places, 0, upper.Count);
+            Array.Clear(places, Count, upper.Count);
+            return upper;
+        }
+
+        public int CopyTo(Span<TaskPlace> page, int start)
+        {
+            var count = Math.Min(page.Length, Count - start);
+            places.AsSpan(start, count).CopyTo(page);
+            return count;
+        }
+    }
+}
