@@ -13,7 +13,7 @@ internal static class Server
         // When to stop, and how long that may take, is decided by the program.
         builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
-        // One system call fewer a request (reads 8 % faster); an idle connection holds a buffer of 4 KiB for it.
+        // One pass through the socket fewer a request, 0.4 us; an idle connection holds a buffer of 4 KiB for it.
         builder.Services.Configure<SocketTransportOptions>(
             sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>

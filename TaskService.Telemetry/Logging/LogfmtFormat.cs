@@ -80,23 +80,12 @@ internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief)
 
     private static void AppendKey(string key, Utf8Line line, ref bool first)
     {
-        if (!first)
+        if (key.Length == 0 || key.AsSpan().ContainsAnyExcept(Plain))
         {
-            line.Append((byte)' ');
+            key = key.Length == 0 ? "_" : string.Concat(key.Select(c => Plain.Contains(c) ? c : '_'));
         }
+        line.AppendKey(key, first);
         first = false;
-        if (key.Length > 0 && !key.AsSpan().ContainsAnyExcept(Plain))
-        {
-            line.Append(key);
-        }
-        else
-        {
-            foreach (var character in key.Length == 0 ? "_" : key)
-            {
-                line.Append((byte)(Plain.Contains(character) ? character : '_'));
-            }
-        }
-        line.Append((byte)'=');
     }
 
     private static void AppendTime(DateTime time, Utf8Line line)

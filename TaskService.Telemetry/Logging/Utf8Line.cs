@@ -127,18 +127,19 @@ public sealed class Utf8Line
     public void AppendTime(DateTime time, char separator)
     {
         // By hand, since a format string would be read anew for each line.
+        const int bytes = 19;
+        var room = Room(bytes)[..bytes];
         var (year, month, day) = time;
-        AppendDigits(year, 4);
-        Append((byte)'-');
-        AppendDigits(month, 2);
-        Append((byte)'-');
-        AppendDigits(day, 2);
-        Append((byte)separator);
-        AppendDigits(time.Hour, 2);
-        Append((byte)':');
-        AppendDigits(time.Minute, 2);
-        Append((byte)':');
-        AppendDigits(time.Second, 2);
+        var (hour, minute, second) = (time.Hour, time.Minute, time.Second);
+        (room[4], room[7], room[10], room[13], room[16]) =
+            ((byte)'-', (byte)'-', (byte)separator, (byte)':', (byte)':');
+        PutDigits(room[..4], year);
+        PutDigits(room[5..7], month);
+        PutDigits(room[8..10], day);
+        PutDigits(room[11..13], hour);
+        PutDigits(room[14..16], minute);
+        PutDigits(room[17..], second);
+        length += bytes;
     }
 
     /// <summary>Milliseconds with three decimals.</summary>
@@ -157,12 +158,28 @@ public sealed class Utf8Line
     /// <summary>Exactly so many digits, with zeros in front.</summary>
     public void AppendDigits(int value, int digits)
     {
-        var room = Room(digits);
-        for (var i = digits - 1; i >= 0; i--, value /= 10)
-        {
-            room[i] = (byte)('0' + value % 10);
-        }
+        PutDigits(Room(digits)[..digits], value);
         length += digits;
+    }
+
+    /// <summary>A key of printable ASCII and an equals sign, with a space before them or not.</summary>
+    public void AppendKey(string key, bool isFirst)
+    {
+        // In one go: it is half of a line.
+        var room = Room(key.Length + 2);
+        var start = isFirst ? 0 : 1;
+        room[0] = (byte)' ';
+        Ascii.FromUtf16(key, room[start..], out _);
+        room[start + key.Length] = (byte)'=';
+        length += start + key.Length + 1;
+    }
+
+    private static void PutDigits(Span<byte> digits, int value)
+    {
+        for (var i = digits.Length - 1; i >= 0; i--, value /= 10)
+        {
+            digits[i] = (byte)('0' + value % 10);
+        }
     }
 
     private void AppendQuoted(IUtf8SpanFormattable value)

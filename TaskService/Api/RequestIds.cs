@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Globalization;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace TaskService.Api;
@@ -39,7 +39,13 @@ internal sealed class RequestIds
                 return id;
             }
         }
-        return string.Create(CultureInfo.InvariantCulture, $"{prefix}{Interlocked.Increment(ref counter):x16}");
+        return string.Create(32, (prefix, Interlocked.Increment(ref counter)), static (digits, id) =>
+        {
+            Span<byte> bytes = stackalloc byte[sizeof(long)];
+            BinaryPrimitives.WriteInt64BigEndian(bytes, id.Item2);
+            id.prefix.CopyTo(digits);
+            Convert.TryToHexStringLower(bytes, digits[id.prefix.Length..], out _);
+        });
     }
 
     private static bool IsAcceptable(string id) =>
