@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using TaskService.Tests.Support;
 
@@ -118,6 +119,63 @@ public sealed class ListTests : IAsyncLifetime
         }
         await enough.CancelAsync();
         await writer;
+    }
+
+    [Theory]
+    [InlineData(3, 10)]
+    [InlineData(40, 5_000)]
+    [InlineData(300, 5_000)]
+    public async Task A_list_that_is_asked_for_again_is_the_same_and_each_change_shows_at_once(int count, int length)
+    {
+        // In one piece, in several, and in more than are kept.
+        var ids = await CreateAsync(count, new string('x', length));
+        await AssertListAsync(ids, "t");
+        using var replaced = await service.SendAsync(
+            "PUT", $"/tasks/{ids[1]}", RunningService.Json("""{"title":"changed"}"""));
+        await AssertListAsync(ids, "changed");
+        using var deleted = await service.SendAsync("DELETE", $"/tasks/{ids[1]}");
+        ids.RemoveAt(1);
+        await AssertListAsync(ids, "t");
+        ids.AddRange(await CreateAsync(1, ""));
+        await AssertListAsync(ids, "t");
+    }
+
+    [Fact]
+    public async Task No_list_is_older_than_a_change_that_was_acknowledged_before_it_was_asked_for()
+    {
+        var path = await service.CreateAsync("""{"title":"0"}""");
+        await CreateAsync(20, new string('x', 100));
+        var (acknowledged, rounds) = (0, TestRoot.Scale(300, 10_000));
+        var writer = Task.Run(async () =>
+        {
+            for (var number = 1; number <= rounds; number++)
+            {
+                using var done = await service.SendAsync(
+                    "PUT", path, RunningService.Json($$"""{"title":"{{number}}"}"""));
+                Volatile.Write(ref acknowledged, number);
+            }
+        });
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
+        {
+            while (!writer.IsCompleted)
+            {
+                var least = Volatile.Read(ref acknowledged);
+                var number = int.Parse((await WalkAsync("/tasks")).Titles[0], CultureInfo.InvariantCulture);
+                Assert.InRange(number, least, rounds);
+            }
+        })));
+        await writer;
+        Assert.Equal($"{rounds}", (await WalkAsync("/tasks")).Titles[0]);
+    }
+
+    private async Task AssertListAsync(List<string> ids, string secondTitle)
+    {
+        for (var time = 0; time < 4; time++)
+        {
+            var walk = await WalkAsync("/tasks");
+            Assert.Equal(ids, walk.Ids);
+            Assert.Equal(secondTitle, walk.Titles[1]);
+        }
     }
 
     private async Task<List<string>> CreateAsync(int count, string description)

@@ -12,6 +12,8 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 {
     private const string KeyHeader = "Idempotency-Key";
 
+    private readonly TaskListCache all = new(tasks);
+
     public void AddTo(Routes routes)
     {
         routes.Add(HttpMethods.Get, "/tasks", ListAsync);
@@ -29,6 +31,10 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         if (problem is not null)
         {
             return problem;
+        }
+        if (ReferenceEquals(query, TaskListQuery.All) && await all.FindAsync(cancel) is { } known)
+        {
+            return known;
         }
         var body = await TaskListBody.BeginAsync(tasks, query, cancel);
         http.Response.RegisterForDisposeAsync(body);

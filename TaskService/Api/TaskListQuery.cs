@@ -17,6 +17,9 @@ internal sealed record TaskListQuery(TaskQuery Tasks, int? Limit, string? DueBef
     /// <summary>What a larger limit is taken as.</summary>
     public const int LimitItemsMax = 10_000;
 
+    /// <summary>All tasks, on one page.</summary>
+    public static readonly TaskListQuery All = new(TaskQuery.All, null, null);
+
     private const NumberStyles Number =
         NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
 
@@ -27,7 +30,11 @@ internal sealed record TaskListQuery(TaskQuery Tasks, int? Limit, string? DueBef
     public static TaskListQuery Parse(string text, out Problem? problem)
     {
         problem = null;
-        var query = new TaskListQuery(TaskQuery.All, null, null);
+        var query = All;
+        if (text.Length == 0)
+        {
+            return query;
+        }
         var seen = new HashSet<string>();
         foreach (var pair in new QueryStringEnumerable(text))
         {

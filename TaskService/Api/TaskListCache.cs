@@ -1,0 +1,66 @@
+using System.Buffers;
+using TaskService.Domain;
+
+namespace TaskService.Api;
+
+/// <summary>
+/// The answer to who asks for all tasks, kept until one changes. It is made when the same list is asked for a second
+/// time, so that one that changes all the while costs nothing more. On engines that cannot know it keeps nothing.
+/// </summary>
+internal sealed class TaskListCache(TodoListService tasks)
+{
+    /// <summary>A list that is larger is made anew each time.</summary>
+    public const int BodyBytesMax = 1024 * 1024;
+
+    private volatile Kept? last;
+
+    /// <returns>Null when there is none, and it is to be made as ever.</returns>
+    public async ValueTask<Answer?> FindAsync(CancellationToken cancel)
+    {
+        if (tasks.Revision is not { } revision)
+        {
+            return null;
+        }
+        var kept = last;
+        if (kept?.Revision != revision)
+        {
+            last = new Kept(revision, null);
+            return null;
+        }
+        return kept.IsTooLarge ? null : kept.Answer ?? await MakeAsync(revision, cancel);
+    }
+
+    private async ValueTask<Answer?> MakeAsync(long revision, CancellationToken cancel)
+    {
+        await using var body = await TaskListBody.BeginAsync(tasks, TaskListQuery.All, cancel);
+        var whole = new ArrayBufferWriter<byte>();
+        whole.Write(body.Piece.Span);
+        while (!body.IsComplete)
+        {
+            await body.NextAsync();
+            whole.Write(body.Piece.Span);
+            if (whole.WrittenCount > BodyBytesMax)
+            {
+                last = new Kept(revision, null) { IsTooLarge = true };
+                return null;
+            }
+        }
+        var answer = new Answer
+        {
+            Status = StatusCodes.Status200OK,
+            Body = whole.WrittenSpan.ToArray(),
+            // As without a cache: what was sent in pieces has none.
+            Tag = whole.WrittenCount == body.Piece.Length ? body.Tag : null,
+        };
+        if (tasks.Revision == revision)
+        {
+            last = new Kept(revision, answer);
+        }
+        return answer;
+    }
+
+    private sealed record Kept(long Revision, Answer? Answer)
+    {
+        public bool IsTooLarge { get; init; }
+    }
+}
