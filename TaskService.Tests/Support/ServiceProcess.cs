@@ -48,6 +48,12 @@ internal sealed class ServiceProcess : IDisposable
     public static ServiceProcess Start(string directory, params string[] args) =>
         new(directory, [Binary, .. args], []);
 
+    /// <summary>
+    /// Starts a shell with a script, in which <c>$SERVICE</c> is the program. <see cref="Signal"/> is for the shell.
+    /// </summary>
+    public static ServiceProcess StartShell(string directory, string script) =>
+        new(directory, ["/bin/sh", "-c", script], [("SERVICE", Binary)]);
+
     /// <summary>Starts it under strace, which makes system calls fail, wait or kill as <paramref name="injection"/>
     /// says.</summary>
     /// <param name="injection">As strace takes it, such as <c>fsync:error=EIO</c>.</param>
@@ -93,9 +99,13 @@ internal sealed class ServiceProcess : IDisposable
         Assert.True(TrySignal(name), "the process has ended already");
 
     /// <returns>False when the process has ended already.</returns>
-    public bool TrySignal(string name)
+    public bool TrySignal(string name) => TrySignal(process.Id, name);
+
+    /// <summary>Sends a signal to any process.</summary>
+    /// <returns>False when there is none.</returns>
+    public static bool TrySignal(int id, string name)
     {
-        string[] args = [$"-{name}", $"{process.Id}"];
+        string[] args = [$"-{name}", $"{id}"];
         using var kill = Process.Start(new ProcessStartInfo("kill", args) { RedirectStandardError = true })!;
         kill.WaitForExit();
         return kill.ExitCode == 0;
