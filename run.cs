@@ -29,6 +29,11 @@ internal static class Repository
     // Not [CallerFilePath]: a build with ContinuousIntegrationBuild writes "/_/" there instead of the root.
     public static readonly string Root = (string)AppContext.GetData("EntryPointFileDirectoryPath")!;
     public static readonly string CoverageFolder = Path.Combine(Root, "artifacts", "coverage");
+    public static readonly string BenchFolder = Path.Combine(Root, "artifacts", "bench");
+
+    public static readonly string OtherTree = Path.Combine(BenchFolder, "source");
+
+    public static string BenchOutput(string name) => Path.Combine(BenchFolder, name.Replace('/', '-'));
 }
 
 internal static class Verbs
@@ -44,6 +49,12 @@ internal static class Verbs
           format                      format every file
           cover [--line {Least.Line}] [--branch {Least.Branch}]
                                       run the tests, report coverage, fail if a total is under its rate, in percent
+          bench [--work get,put,post,list] [--compare REV] [--shots N] [--seconds N] [--warm N]
+                [--connections N] [--tasks N]
+                                      build for release and measure under load; --compare: beside another revision
+          micro [--filter '*Line*']   time the line, the readers and the mappings alone
+          profile [--work get] [--seconds N]
+                                      sample the stacks under load; prints the ten hottest methods
           check [--long]              typecheck, lint, tests and coverage, as CI does; --long: long tests at full length
           help                        show this text
 
@@ -57,6 +68,9 @@ internal static class Verbs
         ["lint"] = ([], [], _ => Lint()),
         ["format"] = ([], [], _ => Commands.Dotnet("format", Repository.Solution)),
         ["cover"] = ([], ["--line", "--branch"], Cover),
+        ["bench"] = ([], ["--work", "--compare", "--shots", "--seconds", "--warm", "--connections", "--tasks"], Bench),
+        ["micro"] = ([], ["--filter"], options => Measure("micro", options)),
+        ["profile"] = ([], ["--work", "--seconds", "--warm", "--connections", "--tasks"], Profile),
         ["check"] = (["--long"], [], Check),
         ["help"] = ([], [], _ => Help()),
         ["--help"] = ([], [], _ => Help()),
@@ -109,6 +123,54 @@ internal static class Verbs
         var rendered = Coverage.Files.Count > 0 ? Coverage.RenderHtml() : 0;
         return FirstFailure(tested, Coverage.Report(least), rendered);
     }
+
+    private static int Bench(Given options)
+    {
+        options.Remove("--compare", out var revision);
+        var services = new List<string>();
+        if (revision is not null)
+        {
+            var tree = Repository.OtherTree;
+            if (Directory.Exists(tree) && Commands.Run("git", "worktree", "remove", "-f", tree) is > 0 and var kept)
+            {
+                return kept;
+            }
+            if (Commands.Run("git", "worktree", "add", "--force", "--detach", tree, revision) is > 0 and var failed)
+            {
+                return failed;
+            }
+            services.Add(revision);
+        }
+        return BuildServices([.. services, "here"]) is > 0 and var unbuilt
+            ? unbuilt
+            : Measure("load", options, ["here", .. services]);
+    }
+
+    private static int Profile(Given options) =>
+        BuildServices(["here"]) is > 0 and var unbuilt ? unbuilt
+        : Commands.Dotnet("tool", "restore", "-v", "quiet") is > 0 and var unrestored ? unrestored
+        : Measure("profile", options, ["here"]);
+
+    /// <summary>Builds what is here and, under the name of a revision, what is in the other tree.</summary>
+    private static int BuildServices(string[] names)
+    {
+        foreach (var name in names)
+        {
+            var root = name == "here" ? Repository.Root : Repository.OtherTree;
+            var built = Commands.Dotnet("build", Path.Combine(root, Repository.Service), "-c", "Release", "--nologo",
+                "-v", "quiet", "-o", Repository.BenchOutput(name));
+            if (built != 0)
+            {
+                return built;
+            }
+        }
+        return 0;
+    }
+
+    private static int Measure(string verb, Given options, params string[] services) => Commands.Dotnet(["run", "-c",
+        "Release", "--project", $"{Repository.Service}.Benchmarks", "--", verb,
+        .. services.SelectMany(name => new[] { "--service", Repository.BenchOutput(name) }),
+        .. options.SelectMany(option => new[] { option.Key, option.Value })]);
 
     private static int Check(Given options)
     {
@@ -167,6 +229,9 @@ internal static class Options
 internal static class Commands
 {
     public static int Dotnet(params string[] args) => Wait(Start(Repository.Root, args));
+
+    public static int Run(string command, params string[] args) =>
+        Wait(Process.Start(new ProcessStartInfo(command, args) { WorkingDirectory = Repository.Root })!);
 
     /// <summary>Keeps the caller's working directory, which relative paths in the arguments are relative to.</summary>
     public static int RunService(string[] args)

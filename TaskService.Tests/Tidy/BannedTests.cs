@@ -83,6 +83,7 @@ public sealed class BannedTests
     [InlineData("App.Tests/X.cs", "task.Wait(); var x = task.Result;")]
     [InlineData("App/Program.cs", "Console.WriteLine(1);")]
     [InlineData("App/Configuration/X.cs", "Console.Error.WriteLine(1);")]
+    [InlineData("App.Benchmarks/X.cs", "Console.WriteLine(1);")]
     [InlineData("run.cs", "Console.WriteLine(1);")]
     [InlineData("App/X.cs", "var output = Console.OpenStandardOutput();")]
     [InlineData("App/X.cs", "#pragma warning disable CS1998 // as #if has it")]
@@ -118,8 +119,9 @@ public sealed class BannedTests
     private static bool InTests(string? layer, SourceFile file) =>
         layer == "Tests" && !file.Path.Contains("/Support/", StringComparison.Ordinal);
 
+    // Where a program that is no service speaks to who started it.
     private static bool IsLogged(string? layer, SourceFile file) =>
-        layer is not (null or "Configuration") && file.Name is not ("Program.cs" or "ExitCodes.cs");
+        layer is not (null or "Configuration" or "Benchmarks") && file.Name is not ("Program.cs" or "ExitCodes.cs");
 
     private static IEnumerable<Finding> Postponed(SourceFile file) =>
         new[] { file.CSharp.Code, file.CSharp.Comments }

@@ -1,0 +1,53 @@
+using System.Text;
+using BenchmarkDotNet.Attributes;
+using TaskService.Api;
+using TaskService.Domain;
+using TaskService.Storage;
+
+namespace TaskService.Benchmarks.Micro;
+
+/// <summary>A task on its way: read, mapped between its models, given a version, written.</summary>
+[MemoryDiagnoser]
+public class TaskBenchmark
+{
+    private readonly byte[] json = Encoding.UTF8.GetBytes(
+        """{"title":"Complete Chapter-2","description":"Building and Running a given service","priority":"high"}""");
+
+    private readonly TaskIds ids = new(TimeProvider.System);
+    private TaskJson task = null!;
+    private StoredTask stored = null!;
+    private TaskRow row = null!;
+
+    [GlobalSetup]
+    public void Make()
+    {
+        task = TaskJson.Read(json, []);
+        stored = new StoredTask(ids.Next(), task.ToDomain());
+        row = TaskRow.FromDomain(stored.Entry);
+    }
+
+    [Benchmark]
+    public string NewId() => ids.Next();
+
+    [Benchmark]
+    public object Read() => TaskJson.Read(json, []);
+
+    [Benchmark]
+    public object JsonToDomain() => task.ToDomain();
+
+    [Benchmark]
+    public UInt128 Version() => stored.Entry.ComputeVersion().Hash;
+
+    [Benchmark]
+    public object DomainToRow() => TaskRow.FromDomain(stored.Entry);
+
+    [Benchmark]
+    public object? RowToDomain() => row.TryToDomain(out var entry, out _) ? entry : null;
+
+    [Benchmark]
+    public byte[] Encode()
+    {
+        stored.Made = null;
+        return EncodedTask.Member(stored);
+    }
+}
