@@ -14,21 +14,24 @@ internal sealed class TaskListBody : IAsyncDisposable
     /// <summary>How large a piece gets before it is sent.</summary>
     public const int PieceBytesMax = 64 * 1024;
 
-    private readonly ArrayBufferWriter<byte> piece = new(4 * 1024);
     private readonly IAsyncEnumerator<StoredTask> tasks;
+
+    // Rented: made anew, a list of 1,000 tasks took twice as long, and the memory of large arrays was not given back.
+    private byte[] piece = ArrayPool<byte>.Shared.Rent(2 * PieceBytesMax);
+    private int pieceBytes;
     private int left;
 
     private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit)
     {
         (this.tasks, left) = (tasks, limit ?? int.MaxValue);
-        piece.Write("{"u8);
+        piece[pieceBytes++] = (byte)'{';
     }
 
     /// <summary>Whether the piece that is there is the last one.</summary>
     public bool IsComplete { get; private set; }
 
-    /// <summary>The piece that is there.</summary>
-    public ReadOnlyMemory<byte> Piece => piece.WrittenMemory;
+    /// <summary>The piece that is there, until the next one or the end.</summary>
+    public ReadOnlyMemory<byte> Piece => piece.AsMemory(0, pieceBytes);
 
     /// <summary>Where the page ends, if there are more tasks behind it.</summary>
     public string? LastIdOfPage { get; private set; }
@@ -56,11 +59,16 @@ internal sealed class TaskListBody : IAsyncDisposable
     /// <summary>Replaces the piece by the next one.</summary>
     public ValueTask NextAsync()
     {
-        piece.ResetWrittenCount();
+        pieceBytes = 0;
         return FillAsync();
     }
 
-    public ValueTask DisposeAsync() => tasks.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        ArrayPool<byte>.Shared.Return(piece);
+        piece = [];
+        return tasks.DisposeAsync();
+    }
 
     private static async ValueTask<string?> EndOfPageAsync(
         IAsyncEnumerable<StoredTask> rest, int left, string last)
@@ -97,21 +105,34 @@ internal sealed class TaskListBody : IAsyncDisposable
             left--;
             Append(EncodedTask.Member(task), isFirst: LastId is null);
             LastId = task.Id;
-            if (piece.WrittenCount >= PieceBytesMax)
+            if (pieceBytes >= PieceBytesMax)
             {
                 return;
             }
         }
-        piece.Write("}"u8);
+        Room(1)[0] = (byte)'}';
+        pieceBytes++;
         IsComplete = true;
     }
 
     private void Append(ReadOnlySpan<byte> member, bool isFirst)
     {
-        if (!isFirst)
+        var room = Room(member.Length + 1);
+        room[0] = (byte)',';
+        var start = isFirst ? 0 : 1;
+        member.CopyTo(room[start..]);
+        pieceBytes += start + member.Length;
+    }
+
+    private Span<byte> Room(int bytes)
+    {
+        if (piece.Length - pieceBytes < bytes)
         {
-            piece.Write(","u8);
+            var larger = ArrayPool<byte>.Shared.Rent(pieceBytes + bytes);
+            Piece.CopyTo(larger);
+            ArrayPool<byte>.Shared.Return(piece);
+            piece = larger;
         }
-        piece.Write(member);
+        return piece.AsSpan(pieceBytes);
     }
 }
