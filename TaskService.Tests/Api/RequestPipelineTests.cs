@@ -36,10 +36,10 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         app = builder.Build();
         var routes = new Routes();
         routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
-        routes.Add("GET", "/half", async http =>
+        routes.Add("GET", "/half", async (http, cancel) =>
         {
-            await http.Response.WriteAsync(new string('x', 100_000));
-            await http.Response.Body.FlushAsync();
+            await http.Response.WriteAsync(new string('x', 100_000), cancel);
+            await http.Response.Body.FlushAsync(cancel);
             throw new InvalidOperationException("in the middle");
         });
         routes.Add("GET", "/sets", SetAsync);
@@ -48,7 +48,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             await release.Task;
             return Answer.NoContent;
         });
-        routes.Add("GET", "/open", http =>
+        routes.Add("GET", "/open", (http, _) =>
         {
             http.Response.StatusCode = 204;
             return Task.CompletedTask;
@@ -58,6 +58,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             await new TaskCompletionSource().Task.WaitAsync(cancel);
             return Answer.NoContent;
         });
+        routes.Add("GET", "/open-waits", (_, cancel) => new TaskCompletionSource().Task.WaitAsync(cancel));
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
         var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
         var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromSeconds(3));
@@ -121,11 +122,13 @@ public sealed class RequestPipelineTests : IAsyncLifetime
                 lines[2]["flag"], lines[2]["took"], lines[2]["nothing"]));
     }
 
-    [Fact]
-    public async Task A_request_that_takes_too_long_is_503_and_says_when_to_come_back()
+    [Theory]
+    [InlineData("/waits")]
+    [InlineData("/open-waits")]
+    public async Task A_request_that_takes_too_long_is_503_and_says_when_to_come_back(string path)
     {
-        using var response = await client.GetAsync(new Uri("/waits", UriKind.Relative));
-        var body = await ErrorBody.AssertAsync(response, 503, "Service Unavailable", "GET", "/waits");
+        using var response = await client.GetAsync(new Uri(path, UriKind.Relative));
+        var body = await ErrorBody.AssertAsync(response, 503, "Service Unavailable", "GET", path);
         Assert.Equal("The request took too long.", body.GetProperty("detail").GetString());
         Assert.Equal("1", response.Headers.RetryAfter?.ToString());
     }

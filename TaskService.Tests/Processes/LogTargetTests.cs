@@ -114,16 +114,5 @@ public sealed class LogTargetTests : IDisposable
 
     private List<string?> Messages(string file) => [.. Lines(file).Select(line => LogfmtLine.Parse(line)["message"])];
 
-    /// <summary>The whole lines that are there by now.</summary>
-    private string[] Lines(string file)
-    {
-        if (!File.Exists(directory.File(file)))
-        {
-            return [];
-        }
-        using var stream = new FileStream(directory.File(file), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-        using var reader = new StreamReader(stream);
-        var text = reader.ReadToEnd();
-        return text[..(text.LastIndexOf('\n') + 1)].Split('\n')[..^1];
-    }
+    private string[] Lines(string file) => LogFiles.WholeLines(directory.File(file));
 }

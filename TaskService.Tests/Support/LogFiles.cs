@@ -31,13 +31,16 @@ internal sealed class LogFiles : IDisposable
     }
 
     /// <summary>Whole lines, split only at the newline: nothing else ends one.</summary>
-    public string[] Read(string file)
+    public string[] Read(string file) => WholeLines(directory.File(file));
+
+    /// <summary>The whole lines that a file has by now; none when it is not there.</summary>
+    public static string[] WholeLines(string path)
     {
-        if (!File.Exists(directory.File(file)))
+        if (!File.Exists(path))
         {
             return [];
         }
-        using var stream = new FileStream(directory.File(file), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         using var reader = new StreamReader(stream);
         var text = reader.ReadToEnd();
         return text[..(text.LastIndexOf('\n') + 1)].Split('\n')[..^1];

@@ -15,16 +15,17 @@ internal sealed class Health(HealthCheckService checks, CancellationToken stoppi
     private static readonly byte[] Healthy = """{"status":"healthy"}"""u8.ToArray();
     private static readonly byte[] Unhealthy = """{"status":"unhealthy"}"""u8.ToArray();
 
-    public static Task LiveAsync(HttpContext http) => AnswerAsync(http, healthy: true);
+    public static Task LiveAsync(HttpContext http, CancellationToken cancel) =>
+        AnswerAsync(http, healthy: true, cancel);
 
-    public async Task ReadyAsync(HttpContext http)
+    public async Task ReadyAsync(HttpContext http, CancellationToken cancel)
     {
         var healthy = !stopping.IsCancellationRequested
-            && (await checks.CheckHealthAsync(http.RequestAborted)).Status != HealthStatus.Unhealthy;
-        await AnswerAsync(http, healthy);
+            && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy;
+        await AnswerAsync(http, healthy, cancel);
     }
 
-    private static async Task AnswerAsync(HttpContext http, bool healthy)
+    private static async Task AnswerAsync(HttpContext http, bool healthy, CancellationToken cancel)
     {
         // Asked every few seconds by everybody: the line is for who looks for it.
         Operation.Current!.Level = LogLevel.Debug;
@@ -34,7 +35,7 @@ internal sealed class Health(HealthCheckService checks, CancellationToken stoppi
         http.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(http.Request.Method))
         {
-            await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
+            await http.Response.BodyWriter.WriteAsync(body, cancel);
         }
     }
 }

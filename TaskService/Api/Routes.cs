@@ -41,12 +41,11 @@ internal sealed class Routes
 
     /// <summary>Adds an endpoint that knows nothing of this layer and sends its answer itself.</summary>
     /// <inheritdoc cref="Add(string, string, Endpoint)"/>
-    public void Add(string method, string template, RequestDelegate endpoint)
+    public void Add(string method, string template, Func<HttpContext, CancellationToken, Task> endpoint)
     {
         Add(method, template, async (http, _, _, cancel) =>
         {
-            http.RequestAborted = cancel;
-            await endpoint(http);
+            await endpoint(http, cancel);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
         });
         exact[template].IsLimited = false;
@@ -55,7 +54,7 @@ internal sealed class Routes
     /// <summary>Adds a page for browsers, which is no part of the API and sends itself.</summary>
     public void AddPage(string path, RequestDelegate page)
     {
-        Add(HttpMethods.Get, path, page);
+        Add(HttpMethods.Get, path, (http, _) => page(http));
         (exact[path].IsLimited, exact[path].IsPage) = (true, true);
     }
 
