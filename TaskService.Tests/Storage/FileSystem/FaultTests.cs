@@ -147,8 +147,27 @@ public sealed class FaultTests : IDisposable
     public async Task With_too_many_files_open_changes_are_503_until_there_are_fewer()
     {
         Assert.SkipUnless(File.Exists("/usr/bin/prlimit"), "needs prlimit (Linux)");
-        using var process = Start(injection: null);
-        using var client = await process.ClientAsync();
+        for (var attempt = 1; ; attempt++)
+        {
+            using var process = Start(injection: null);
+            using var client = await process.ClientAsync();
+            try
+            {
+                await AssertBearsTooManyFilesAsync(process, client);
+                return;
+            }
+            catch (HttpRequestException) when (attempt < 20)
+            {
+                // The runtime itself ends the process when it needs a file at that very moment; on a busy machine it
+                // often does. Then it was not the service that was tested.
+                await process.ExitAsync();
+                Assert.Contains("Out of memory.", process.Errors);
+            }
+        }
+    }
+
+    private static async Task AssertBearsTooManyFilesAsync(ServiceProcess process, HttpClient client)
+    {
         Assert.Equal(201, await CreateAsync(client, key: null));
         Run("prlimit", "--pid", $"{process.Id}", "--nofile=1:");
         Assert.Equal(503, await CreateAsync(client, key: null));
