@@ -71,6 +71,21 @@ internal sealed class ServiceProcess : IDisposable
         return new(directory, [.. strace, "-e", $"trace={injection.Split(':')[0]}", Binary, .. args], []);
     }
 
+    /// <summary>Makes system calls of a program that runs already fail, until the answer is disposed of.</summary>
+    /// <param name="injection">As strace takes it, such as <c>openat:error=EMFILE</c>.</param>
+    public async Task<IDisposable> InjectAsync(string injection)
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/strace"), "needs strace (apt-get install strace)");
+        string[] attach = ["-f", "-o", "/dev/null", "-e", $"inject={injection}", "-p", $"{Id}"];
+        var strace = new ServiceProcess(
+            "/", ["/usr/bin/strace", .. attach, "-e", $"trace={injection.Split(':')[0]}"], []);
+        await Until.TrueAsync(() => strace.Errors.Count > 0, "strace that has attached");
+        var said = strace.Errors.First();
+        Assert.SkipWhen(said.Contains("not permitted", StringComparison.Ordinal), said);
+        Assert.Contains("attached", said, StringComparison.Ordinal);
+        return strace;
+    }
+
     public static ServiceProcess Start(
         string directory, (string Name, string? Value)[] environment, params string[] args) =>
         new(directory, [Binary, .. args], environment);
