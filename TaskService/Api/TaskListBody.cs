@@ -1,6 +1,5 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using TaskService.Domain;
 
 namespace TaskService.Api;
@@ -37,7 +36,7 @@ internal sealed class TaskListBody : IAsyncDisposable
     public string? LastIdOfPage { get; private set; }
 
     /// <summary>A tag of the body, when it is all there.</summary>
-    public UInt128? Tag => IsComplete ? TagOf(Piece.Span) : null;
+    public UInt128? Tag => IsComplete ? XxHash128.HashToUInt128(Piece.Span) : null;
 
     private string? LastId { get; set; }
 
@@ -82,13 +81,6 @@ internal sealed class TaskListBody : IAsyncDisposable
             last = task.Id;
         }
         return null;
-    }
-
-    private static UInt128 TagOf(ReadOnlySpan<byte> body)
-    {
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(body, hash);
-        return BinaryPrimitives.ReadUInt128BigEndian(hash);
     }
 
     private async ValueTask FillAsync()

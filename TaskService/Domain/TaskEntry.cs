@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.IO.Hashing;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 using System.Text;
 
 namespace TaskService.Domain;
@@ -80,10 +80,9 @@ internal sealed record TaskEntry
         BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(length), DueDate?.Ticks ?? -1);
         length += sizeof(long);
 
-        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(buffer.AsSpan(0, length), hash);
+        var version = new TaskVersion(XxHash128.HashToUInt128(buffer.AsSpan(0, length)));
         ArrayPool<byte>.Shared.Return(buffer);
-        return new TaskVersion(BinaryPrimitives.ReadUInt128BigEndian(hash));
+        return version;
 
         // The length goes before the text, so that no two tasks share their bytes; -1 tells none from empty.
         void PutText(string? text)

@@ -1,5 +1,4 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 
 namespace TaskService.Api.OpenApi;
@@ -23,7 +22,7 @@ internal static class OpenApiEndpoint
         {
             Status = StatusCodes.Status200OK,
             Body = body,
-            Tag = BinaryPrimitives.ReadUInt128BigEndian(SHA256.HashData(body)),
+            Tag = XxHash128.HashToUInt128(body),
         };
     }
 }
