@@ -15,6 +15,9 @@ internal sealed record TaskEntry
     public const int TitleCharactersMax = 1_000;
     public const int DescriptionCharactersMax = 10_000;
 
+    // Of DueDate, -1 when there is none: a third of what it takes itself.
+    private readonly long dueTicks = -1;
+
     /// <summary>1 to <see cref="TitleCharactersMax"/> Unicode code points.</summary>
     public required string Title { get; init => field = Checked(value, TitleProblem(value)); }
 
@@ -32,8 +35,8 @@ internal sealed record TaskEntry
     /// <summary>UTC, in whole microseconds (the rest is cut off); null when there is none.</summary>
     public DateTimeOffset? DueDate
     {
-        get;
-        init => field = value?.ToUniversalTime().AddTicks(-(value.Value.Ticks % TimeSpan.TicksPerMicrosecond));
+        get => dueTicks < 0 ? null : new DateTimeOffset(dueTicks, TimeSpan.Zero);
+        init => dueTicks = value is { } due ? due.UtcTicks - (due.UtcTicks % TimeSpan.TicksPerMicrosecond) : -1;
     }
 
     /// <summary>What is wrong with a title, in words that follow its name; null when nothing is.</summary>
@@ -77,7 +80,7 @@ internal sealed record TaskEntry
         PutText(Description);
         buffer[length++] = (byte)Priority;
         buffer[length++] = Completed ? (byte)1 : (byte)0;
-        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(length), DueDate?.Ticks ?? -1);
+        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(length), dueTicks);
         length += sizeof(long);
 
         var version = new TaskVersion(XxHash128.HashToUInt128(buffer.AsSpan(0, length)));
