@@ -126,46 +126,37 @@ internal static class Verbs
 
     private static int Bench(Given options)
     {
-        options.Remove("--compare", out var revision);
-        var services = new List<string>();
-        if (revision is not null)
+        if (!options.Remove("--compare", out var revision))
         {
-            var tree = Repository.OtherTree;
-            if (Directory.Exists(tree) && Commands.Run("git", "worktree", "remove", "-f", tree) is > 0 and var kept)
-            {
-                return kept;
-            }
-            if (Commands.Run("git", "worktree", "add", "--force", "--detach", tree, revision) is > 0 and var failed)
-            {
-                return failed;
-            }
-            services.Add(revision);
+            return BuildService("here", Repository.Root) is > 0 and var unbuilt
+                ? unbuilt
+                : Measure("load", options, "here");
         }
-        return BuildServices([.. services, "here"]) is > 0 and var unbuilt
-            ? unbuilt
-            : Measure("load", options, ["here", .. services]);
+        // One that was interrupted has left its tree.
+        RemoveOtherTree();
+        var built = Commands.Run("git", "worktree", "add", "--force", "--detach", Repository.OtherTree, revision);
+        built = built > 0 ? built : BuildService(revision, Repository.OtherTree);
+        RemoveOtherTree();
+        built = built > 0 ? built : BuildService("here", Repository.Root);
+        return built > 0 ? built : Measure("load", options, "here", revision);
+    }
+
+    private static void RemoveOtherTree()
+    {
+        if (Directory.Exists(Repository.OtherTree))
+        {
+            Commands.Run("git", "worktree", "remove", "-f", Repository.OtherTree);
+        }
     }
 
     private static int Profile(Given options) =>
-        BuildServices(["here"]) is > 0 and var unbuilt ? unbuilt
+        BuildService("here", Repository.Root) is > 0 and var unbuilt ? unbuilt
         : Commands.Dotnet("tool", "restore", "-v", "quiet") is > 0 and var unrestored ? unrestored
-        : Measure("profile", options, ["here"]);
+        : Measure("profile", options, "here");
 
-    /// <summary>Builds what is here and, under the name of a revision, what is in the other tree.</summary>
-    private static int BuildServices(string[] names)
-    {
-        foreach (var name in names)
-        {
-            var root = name == "here" ? Repository.Root : Repository.OtherTree;
-            var built = Commands.Dotnet("build", Path.Combine(root, Repository.Service), "-c", "Release", "--nologo",
-                "-v", "quiet", "-o", Repository.BenchOutput(name));
-            if (built != 0)
-            {
-                return built;
-            }
-        }
-        return 0;
-    }
+    private static int BuildService(string name, string root) => Commands.Dotnet(
+        "build", Path.Combine(root, Repository.Service), "-c", "Release", "--nologo", "-v", "quiet",
+        "-o", Repository.BenchOutput(name));
 
     private static int Measure(string verb, Given options, params string[] services) => Commands.Dotnet(["run", "-c",
         "Release", "--project", $"{Repository.Service}.Benchmarks", "--", verb,
