@@ -24,8 +24,11 @@ internal sealed record Settings(
     /// <exception cref="ConfigException">All problems at once.</exception>
     public static (Settings Settings, ConfigSection Source) Load(CommandLineOptions options)
     {
-        var variables = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .ToDictionary(entry => (string)entry.Key, entry => (string?)entry.Value ?? "");
+        var variables = new Dictionary<string, string>();
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            variables.Add((string)variable.Key, (string?)variable.Value ?? "");
+        }
         var file = options.ConfigFile ?? FindDefaultFile();
         return Read(file, ReadText(file), variables, options);
     }

@@ -18,11 +18,10 @@ public sealed record LogSettings(
     {
         var names = new List<string>();
         var propagate = true;
-        foreach (var (_, found) in Loggers
-            .Where(other => Covers(other.Key, logger)).OrderByDescending(other => other.Key.Length))
+        foreach (var name in Loggers.Keys.Where(name => Covers(name, logger)).OrderByDescending(name => name.Length))
         {
-            names.AddRange(found.Handlers);
-            propagate = found.Propagate;
+            names.AddRange(Loggers[name].Handlers);
+            propagate = Loggers[name].Propagate;
             if (!propagate)
             {
                 break;

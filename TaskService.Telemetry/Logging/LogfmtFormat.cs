@@ -9,8 +9,8 @@ namespace TaskService.Telemetry.Logging;
 internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief) : LogFormat(selection)
 {
     // Of a key: everything visible in ASCII but the two characters that mean something to a reader.
-    private static readonly SearchValues<char> Plain =
-        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(i => (char)i).Except("\"=")]);
+    private static readonly SearchValues<char> Plain = SearchValues.Create(
+        "!#$%&'()*+,-./0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     public override void Write(in LogEvent logEvent, Utf8Line line)
     {

@@ -12,6 +12,10 @@ public sealed class Utf8Line
 {
     private const int KeptBytesMax = 64 * 1024;
 
+    // Printable ASCII without the quote and the backslash.
+    private const string PlainText = " !#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`"
+        + "abcdefghijklmnopqrstuvwxyz{|}~";
+
     // What would end a line for some reader, or is not to be seen: it is written as an escape.
     private static readonly SearchValues<char> Escaped = SearchValues.Create(
         "\"\\\u007f\u0080\u0081\u0082\u0083\u0084\u0085\u0086\u0087\u0088\u0089\u008a\u008b\u008c\u008d\u008e\u008f"
@@ -19,11 +23,8 @@ public sealed class Utf8Line
         + "\u2028\u2029\ufeff" + string.Concat(Enumerable.Range(0, 0x20).Select(i => (char)i)));
 
     // What needs no escape and is one byte: nearly all of a log. One look tells, and the bytes are the characters'.
-    private static readonly SearchValues<byte> PlainBytes =
-        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(i => (byte)i).Except("\"\\"u8.ToArray())]);
-
-    private static readonly SearchValues<char> Plain =
-        SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(i => (char)i).Except("\"\\")]);
+    private static readonly SearchValues<char> Plain = SearchValues.Create(PlainText);
+    private static readonly SearchValues<byte> PlainBytes = SearchValues.Create(Encoding.ASCII.GetBytes(PlainText));
 
     // The second that was written last: the next line is most often of the same, and making its digits took 20 ns.
     private readonly byte[] second = new byte[19];

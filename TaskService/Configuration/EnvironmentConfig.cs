@@ -19,12 +19,10 @@ internal static class EnvironmentConfig
         {
             Set(root, ["service", "name"], name, "OTEL_SERVICE_NAME", problems);
         }
-        foreach (var (variable, value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        var ours = environment.Keys.Where(variable => variable.StartsWith(Prefix, StringComparison.Ordinal));
+        foreach (var variable in ours.Order(StringComparer.Ordinal))
         {
-            if (variable.StartsWith(Prefix, StringComparison.Ordinal))
-            {
-                Set(root, variable[Prefix.Length..].Split("__"), value, variable, problems);
-            }
+            Set(root, variable[Prefix.Length..].Split("__"), environment[variable], variable, problems);
         }
         if (environment.TryGetValue("PORT", out var port) && port.Length > 0)
         {
