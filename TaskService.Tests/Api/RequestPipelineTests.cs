@@ -18,13 +18,15 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     private readonly LogSystem logs;
     private readonly WebApplication app;
     private readonly HttpClient client = new();
+    private readonly ManualResetEventSlim unblock = new();
     private readonly TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int blocked;
 
     public RequestPipelineTests()
     {
         var (settings, _) = Settings.Read(
             "test.yaml",
-            "task-db: { memory: }\n" + files.Yaml,
+            "service: { address: 127.0.0.1, port: 0 }\ntask-db: { memory: }\n" + files.Yaml,
             new Dictionary<string, string>(),
             new CommandLineOptions());
         logs = new LogSystem(settings.Logging);
@@ -32,7 +34,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         builder.Logging.ClearProviders().AddProvider(logs);
         builder.Services.Configure<LoggerFilterOptions>(
             options => LoggingSettings.SetLevels(options, settings.Logging));
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(System.Net.IPAddress.Loopback, 0));
+        Server.Configure(builder, settings.Service, settings.Http);
         app = builder.Build();
         var routes = new Routes();
         routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
@@ -51,6 +53,12 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         routes.Add("GET", "/open", (http, _) =>
         {
             http.Response.StatusCode = 204;
+            return Task.CompletedTask;
+        });
+        routes.Add("GET", "/open-blocks", (_, cancel) =>
+        {
+            Interlocked.Increment(ref blocked);
+            unblock.Wait(cancel);
             return Task.CompletedTask;
         });
         routes.Add("GET", "/waits", async (_, _, _, cancel) =>
@@ -76,9 +84,11 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     public async ValueTask DisposeAsync()
     {
         client.Dispose();
+        unblock.Set();
         await app.DisposeAsync();
         logs.Dispose();
         files.Dispose();
+        unblock.Dispose();
     }
 
     [Fact]
@@ -148,6 +158,23 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         await Task.WhenAll(waiting);
         using var afterwards = await client.GetAsync(new Uri("/sets", UriKind.Relative));
         Assert.Equal(204, (int)afterwards.StatusCode);
+    }
+
+    [Fact]
+    public async Task Requests_that_block_their_threads_hold_up_no_other()
+    {
+        // More than there are processors, and with them threads that would be there anyway.
+        var blocking = Enumerable.Range(0, Environment.ProcessorCount + 2)
+            .Select(_ => client.GetAsync(new Uri("/open-blocks", UriKind.Relative))).ToList();
+        await Until.TrueAsync(() => Volatile.Read(ref blocked) == blocking.Count, "all of them to block");
+        using var other = await client.GetAsync(new Uri("/sets", UriKind.Relative));
+        Assert.Equal(204, (int)other.StatusCode);
+        unblock.Set();
+        foreach (var response in await Task.WhenAll(blocking))
+        {
+            Assert.Equal(200, (int)response.StatusCode);
+            response.Dispose();
+        }
     }
 
     [Fact]
