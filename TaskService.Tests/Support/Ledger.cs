@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace TaskService.Tests.Support;
@@ -202,8 +203,9 @@ internal sealed class LedgerClient(HttpClient http) : Ledger.IClient
         {
             return await http.SendAsync(request);
         }
-        catch (HttpRequestException)
+        catch (Exception error) when (error is HttpRequestException or SocketException)
         {
+            // The second is what a connection ends with that is reset as it is made.
             return null;
         }
     }

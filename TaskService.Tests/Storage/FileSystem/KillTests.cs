@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.FileSystem;
@@ -174,8 +175,9 @@ public sealed class KillTests : IDisposable
                 }
                 return true;
             }
-            catch (HttpRequestException)
+            catch (Exception error) when (error is HttpRequestException or SocketException)
             {
+                // The second is what a connection ends with that is reset as it is made.
                 return false;
             }
         }
