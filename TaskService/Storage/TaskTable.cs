@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using TaskService.Domain;
 
 namespace TaskService.Storage;
@@ -6,8 +5,6 @@ namespace TaskService.Storage;
 /// <summary>All tasks in memory, found by id and listed in id order.</summary>
 internal sealed class TaskTable
 {
-    private const int PageItems = 256;
-
     // A dictionary that grows holds up all who add to it. Of many small ones each grows alone, in a fraction of it.
     private const int Shards = 256;
 
@@ -73,39 +70,17 @@ internal sealed class TaskTable
         : expected is not null && current.Version != expected ? ErrorKind.VersionMismatch
         : null;
 
-#pragma warning disable CS1998 // They have nothing to wait for, but the engines that have do it in this form.
     /// <inheritdoc cref="ITaskStore.ListAsync"/>
-    public async IAsyncEnumerable<StoredTask> ListAsync(
-        TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        var page = new TaskPlace[PageItems];
-        for (var count = CopyAfter(query.After, page); count > 0; count = CopyAfter(page[count - 1].Id, page))
-        {
-            for (var i = 0; i < count; i++)
-            {
-                cancel.ThrowIfCancellationRequested();
-                if (page[i].Task is { } task && query.Matches(task.Entry))
-                {
-                    yield return task;
-                }
-            }
-        }
-    }
+    public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
+        new TaskWalk<StoredTask>(
+            (last, page) => CopyAfter(last?.Id ?? query.After, page),
+            place => place.Task is { } task && query.Matches(task.Entry) ? task : null,
+            cancel);
 
     /// <inheritdoc cref="ITaskStore.ListIdsDescendingAsync"/>
-    public async IAsyncEnumerable<string> ListIdsDescendingAsync([EnumeratorCancellation] CancellationToken cancel)
-    {
-        var page = new TaskPlace[PageItems];
-        for (var count = CopyBefore(null, page); count > 0; count = CopyBefore(page[count - 1].Id, page))
-        {
-            for (var i = 0; i < count; i++)
-            {
-                cancel.ThrowIfCancellationRequested();
-                yield return page[i].Id;
-            }
-        }
-    }
-#pragma warning restore CS1998
+    public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
+        new TaskWalk<string>((last, page) => CopyBefore(last?.Id, page), place => place.Id, cancel);
+
 
     private ErrorKind? Change(TaskPlace? place, StoredTask? next, TaskVersion? expected)
     {

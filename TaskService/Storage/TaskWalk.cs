@@ -1,0 +1,58 @@
+namespace TaskService.Storage;
+
+/// <summary>
+/// Goes through the places of a table, a page at a time. By hand, since it has nothing to wait for: what the compiler
+/// makes of a method with <c>yield</c> took 25 ns more a task, an eighth of a list.
+/// </summary>
+/// <param name="copy">Copies the places behind one, or the first ones when that is null, and says how many.</param>
+/// <param name="select">What is to be seen of a place; null when it is passed over.</param>
+/// <param name="cancel">Ends it.</param>
+internal sealed class TaskWalk<T>(
+    Func<TaskPlace?, TaskPlace[], int> copy, Func<TaskPlace, T?> select, CancellationToken cancel)
+    : IAsyncEnumerable<T>
+    where T : class
+{
+    private const int PageItems = 256;
+
+    public IAsyncEnumerator<T> GetAsyncEnumerator(CancellationToken cancellationToken = default) =>
+        new Enumerator(copy, select, cancel, cancellationToken);
+
+    private sealed class Enumerator(
+        Func<TaskPlace?, TaskPlace[], int> copy,
+        Func<TaskPlace, T?> select,
+        CancellationToken cancel,
+        CancellationToken alsoCancel) : IAsyncEnumerator<T>
+    {
+        private readonly TaskPlace[] page = new TaskPlace[PageItems];
+        private int count;
+        private int next;
+
+        public T Current { get; private set; } = null!;
+
+        public ValueTask<bool> MoveNextAsync()
+        {
+            while (true)
+            {
+                if (next == count && !NextPage())
+                {
+                    return ValueTask.FromResult(false);
+                }
+                if (select(page[next++]) is { } selected)
+                {
+                    Current = selected;
+                    return ValueTask.FromResult(true);
+                }
+            }
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+        private bool NextPage()
+        {
+            cancel.ThrowIfCancellationRequested();
+            alsoCancel.ThrowIfCancellationRequested();
+            (count, next) = (copy(count == 0 ? null : page[count - 1], page), 0);
+            return count > 0;
+        }
+    }
+}
