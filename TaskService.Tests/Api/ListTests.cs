@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using TaskService.Api;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -138,6 +139,24 @@ public sealed class ListTests : IAsyncLifetime
         await AssertListAsync(ids, "t");
         ids.AddRange(await CreateAsync(1, ""));
         await AssertListAsync(ids, "t");
+    }
+
+    [Fact]
+    public async Task A_task_that_takes_more_than_a_piece_alone_comes_as_every_other()
+    {
+        var escapes = string.Concat(Enumerable.Repeat("\\u0001", 1_000));
+        var large = $$"""{"title":"{{escapes}}","description":"{{string.Concat(Enumerable.Repeat(escapes, 10))}}"}""";
+        Assert.InRange(large.Length, TaskListBody.PieceBytesMax, int.MaxValue);
+        foreach (var json in new[] { large, Some.TaskJson, large, large, Some.TaskJson })
+        {
+            await service.CreateAsync(json);
+        }
+        var all = (await WalkAsync("/tasks")).Ids;
+        Assert.Equal(5, all.Count);
+        foreach (var limit in Enumerable.Range(1, 5))
+        {
+            Assert.Equal(all, (await WalkAsync($"/tasks?limit={limit}")).Ids);
+        }
     }
 
     [Fact]

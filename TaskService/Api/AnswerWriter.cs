@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using TaskService.Telemetry;
 
 namespace TaskService.Api;
@@ -140,38 +141,34 @@ internal sealed class AnswerWriter(bool debug)
             return 0;
         }
         long sent = 0;
+        var output = http.Response.BodyWriter;
         if (coding == ContentCoding.Identity)
         {
-            while (true)
+            // The head first, so that what follows is written where the server sends it from.
+            await http.Response.StartAsync(http.RequestAborted);
+            while (!tasks.IsWritten)
             {
-                await http.Response.BodyWriter.WriteAsync(tasks.Piece, http.RequestAborted);
-                sent += tasks.Piece.Length;
-                if (tasks.IsComplete)
-                {
-                    return sent;
-                }
-                await tasks.NextAsync();
+                sent += await tasks.WriteAsync(output);
+                await output.FlushAsync(http.RequestAborted);
             }
+            return sent;
         }
         using var coded = new MemoryStream();
-        var encoder = Negotiation.Encoder(coding, coded);
-        while (true)
+        var encoder = PipeWriter.Create(Negotiation.Encoder(coding, coded));
+        while (!tasks.IsWritten)
         {
-            await encoder.WriteAsync(tasks.Piece, http.RequestAborted);
-            if (tasks.IsComplete)
+            await tasks.WriteAsync(encoder);
+            await encoder.FlushAsync(http.RequestAborted);
+            if (tasks.IsWritten)
             {
                 // What the encoder still holds comes out when it is closed; the stream behind it stays open to be read.
-                await encoder.DisposeAsync();
+                await encoder.CompleteAsync();
             }
             var piece = coded.ToArray();
-            await http.Response.BodyWriter.WriteAsync(piece, http.RequestAborted);
+            await output.WriteAsync(piece, http.RequestAborted);
             sent += piece.Length;
-            if (tasks.IsComplete)
-            {
-                return sent;
-            }
             coded.SetLength(0);
-            await tasks.NextAsync();
         }
+        return sent;
     }
 }

@@ -41,8 +41,8 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         return new Answer
         {
             Status = StatusCodes.Status200OK,
-            Body = body.IsComplete ? body.Piece : (ReadOnlyMemory<byte>?)null,
-            Tasks = body.IsComplete ? null : body,
+            Body = body.Whole,
+            Tasks = body.Whole is null ? body : null,
             Tag = body.Tag,
             Link = body.LastIdOfPage is { } last ? query.NextLink(last) : null,
         };

@@ -10,62 +10,82 @@ namespace TaskService.Api;
 /// </summary>
 internal sealed class TaskListBody : IAsyncDisposable
 {
-    /// <summary>How large a piece gets before it is sent.</summary>
+    /// <summary>How large a piece gets, but for a task that takes more alone.</summary>
     public const int PieceBytesMax = 64 * 1024;
 
     private readonly IAsyncEnumerator<StoredTask> tasks;
 
     // Rented: made anew, a list of 1,000 tasks took twice as long, and the memory of large arrays was not given back.
-    private byte[] piece = ArrayPool<byte>.Shared.Rent(2 * PieceBytesMax);
-    private int pieceBytes;
+    private byte[]? first = ArrayPool<byte>.Shared.Rent(PieceBytesMax);
+    private int firstBytes;
     private int left;
 
-    private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit)
-    {
+    // The current task did not fit the piece before; with what comes around it, it takes so much.
+    private int waitingBytes;
+    private string? lastId;
+    private bool isComplete;
+
+    private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit) =>
         (this.tasks, left) = (tasks, limit ?? int.MaxValue);
-        piece[pieceBytes++] = (byte)'{';
-    }
 
-    /// <summary>Whether the piece that is there is the last one.</summary>
-    public bool IsComplete { get; private set; }
+    /// <summary>All of it, when it fits the first piece, until disposal.</summary>
+    public ReadOnlyMemory<byte>? Whole { get; private set; }
 
-    /// <summary>The piece that is there, until the next one or the end.</summary>
-    public ReadOnlyMemory<byte> Piece => piece.AsMemory(0, pieceBytes);
+    /// <summary>Whether all of it was written.</summary>
+    public bool IsWritten => isComplete && firstBytes == 0;
 
     /// <summary>Where the page ends, if there are more tasks behind it.</summary>
     public string? LastIdOfPage { get; private set; }
 
-    /// <summary>A tag of the body, when it is all there.</summary>
-    public UInt128? Tag => IsComplete ? XxHash128.HashToUInt128(Piece.Span) : null;
-
-    private string? LastId { get; set; }
+    /// <summary>Of a list that fits the first piece.</summary>
+    public UInt128? Tag { get; private set; }
 
     /// <summary>Begins a list and fills its first piece.</summary>
     public static async ValueTask<TaskListBody> BeginAsync(
         TodoListService tasks, TaskListQuery query, CancellationToken cancel)
     {
         var body = new TaskListBody(tasks.ListAsync(query.Tasks, cancel).GetAsyncEnumerator(cancel), query.Limit);
-        await body.FillAsync();
-        if (!body.IsComplete && query.Limit is not null)
+        body.firstBytes = await body.FillAsync(body.first.AsMemory(0, PieceBytesMax));
+        if (body.isComplete)
+        {
+            body.Whole = body.first.AsMemory(0, body.firstBytes);
+            body.Tag = XxHash128.HashToUInt128(body.Whole.Value.Span);
+        }
+        else if (query.Limit is not null)
         {
             // The head says where the page ends, so the rest of it is looked through before it is sent.
-            var rest = tasks.ListAsync(query.Tasks with { After = body.LastId }, cancel);
-            body.LastIdOfPage = await EndOfPageAsync(rest, body.left, body.LastId!);
+            var waiting = body.tasks.Current.Id;
+            var rest = tasks.ListAsync(query.Tasks with { After = waiting }, cancel);
+            body.LastIdOfPage = await EndOfPageAsync(rest, body.left - 1, waiting);
         }
         return body;
     }
 
-    /// <summary>Replaces the piece by the next one.</summary>
-    public ValueTask NextAsync()
+    /// <summary>Writes the next piece.</summary>
+    /// <returns>Its bytes.</returns>
+    public async ValueTask<int> WriteAsync(IBufferWriter<byte> target)
     {
-        pieceBytes = 0;
-        return FillAsync();
+        var (piece, bytes) = (first, firstBytes);
+        (first, firstBytes) = (null, 0);
+        if (piece is null)
+        {
+            piece = ArrayPool<byte>.Shared.Rent(Math.Max(PieceBytesMax, waitingBytes));
+            bytes = await FillAsync(piece);
+        }
+        target.Write(piece.AsSpan(0, bytes));
+        // Not kept until the client took it: the next piece is made in memory that the processor has at hand. With 64
+        // clients it took 0.7 of the time, and a quarter less memory.
+        ArrayPool<byte>.Shared.Return(piece);
+        return bytes;
     }
 
     public ValueTask DisposeAsync()
     {
-        ArrayPool<byte>.Shared.Return(piece);
-        piece = [];
+        if (first is not null)
+        {
+            ArrayPool<byte>.Shared.Return(first);
+            first = null;
+        }
         return tasks.DisposeAsync();
     }
 
@@ -83,48 +103,41 @@ internal sealed class TaskListBody : IAsyncDisposable
         return null;
     }
 
-    private async ValueTask FillAsync()
+    private async ValueTask<int> FillAsync(Memory<byte> piece)
     {
-        while (await tasks.MoveNextAsync())
+        var bytes = 0;
+        if (lastId is null && waitingBytes == 0)
+        {
+            piece.Span[bytes++] = (byte)'{';
+        }
+        while (waitingBytes > 0 || await tasks.MoveNextAsync())
         {
             var task = tasks.Current;
             // Where the page ends was said in the head; tasks that come and go meanwhile do not move it.
             if (LastIdOfPage is null ? left == 0 : string.CompareOrdinal(task.Id, LastIdOfPage) > 0)
             {
-                LastIdOfPage ??= LastId;
+                LastIdOfPage ??= lastId;
                 break;
             }
-            left--;
-            Append(EncodedTask.Member(task), isFirst: LastId is null);
-            LastId = task.Id;
-            if (pieceBytes >= PieceBytesMax)
+            var member = EncodedTask.Member(task);
+            // With a comma before it, and room for the brace behind the last one.
+            waitingBytes = member.Length + (lastId is null ? 1 : 2);
+            if (piece.Length - bytes < waitingBytes)
             {
-                return;
+                return bytes;
             }
+            if (lastId is not null)
+            {
+                piece.Span[bytes++] = (byte)',';
+            }
+            member.CopyTo(piece.Span[bytes..]);
+            bytes += member.Length;
+            waitingBytes = 0;
+            lastId = task.Id;
+            left--;
         }
-        Room(1)[0] = (byte)'}';
-        pieceBytes++;
-        IsComplete = true;
-    }
-
-    private void Append(ReadOnlySpan<byte> member, bool isFirst)
-    {
-        var room = Room(member.Length + 1);
-        room[0] = (byte)',';
-        var start = isFirst ? 0 : 1;
-        member.CopyTo(room[start..]);
-        pieceBytes += start + member.Length;
-    }
-
-    private Span<byte> Room(int bytes)
-    {
-        if (piece.Length - pieceBytes < bytes)
-        {
-            var larger = ArrayPool<byte>.Shared.Rent(pieceBytes + bytes);
-            Piece.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(piece);
-            piece = larger;
-        }
-        return piece.AsSpan(pieceBytes);
+        piece.Span[bytes++] = (byte)'}';
+        isComplete = true;
+        return bytes;
     }
 }

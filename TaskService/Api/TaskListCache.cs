@@ -34,23 +34,22 @@ internal sealed class TaskListCache(TodoListService tasks)
     {
         await using var body = await TaskListBody.BeginAsync(tasks, TaskListQuery.All, cancel);
         var whole = new ArrayBufferWriter<byte>();
-        whole.Write(body.Piece.Span);
-        while (!body.IsComplete)
+        do
         {
-            await body.NextAsync();
-            whole.Write(body.Piece.Span);
+            await body.WriteAsync(whole);
             if (whole.WrittenCount > BodyBytesMax)
             {
                 last = new Kept(revision, null) { IsTooLarge = true };
                 return null;
             }
         }
+        while (!body.IsWritten);
         var answer = new Answer
         {
             Status = StatusCodes.Status200OK,
-            Body = whole.WrittenSpan.ToArray(),
-            // As without a cache: what was sent in pieces has none.
-            Tag = whole.WrittenCount == body.Piece.Length ? body.Tag : null,
+            Body = whole.WrittenMemory,
+            // As without a cache: what is sent in pieces has none.
+            Tag = body.Tag,
         };
         if (tasks.Revision == revision)
         {
