@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace TaskService.Telemetry;
 
 /// <summary>One named value of an operation or a log line.</summary>
@@ -17,6 +19,9 @@ public enum FieldKind
 
     /// <summary>Something that writes itself, such as an address.</summary>
     Formatted,
+
+    /// <summary>Several values.</summary>
+    List,
 }
 
 /// <summary>A value of a field, kept without boxing, so that setting one allocates nothing.</summary>
@@ -35,6 +40,9 @@ public readonly record struct FieldValue
 
     /// <summary>The value of a <see cref="FieldKind.Formatted"/>, else null.</summary>
     public IUtf8SpanFormattable? Formatted => reference as IUtf8SpanFormattable;
+
+    /// <summary>The values of a <see cref="FieldKind.List"/>, else none.</summary>
+    public IReadOnlyList<FieldValue> Items => reference as FieldValue[] ?? [];
 
     /// <summary>
     /// The value of a <see cref="FieldKind.Integer"/>, or the microseconds of a <see cref="FieldKind.Duration"/>.
@@ -65,17 +73,61 @@ public readonly record struct FieldValue
     public static FieldValue FromFormattable(IUtf8SpanFormattable? value) =>
         value is null ? default : new(FieldKind.Formatted, value, 0);
 
-    /// <summary>Whatever it is: numbers and booleans as such, anything else as its invariant text.</summary>
-    public static FieldValue From(object? value) => value switch
+    /// <summary>The sum of two numbers of one kind, or the number of an integer and a number; else null.</summary>
+    public static FieldValue operator +(FieldValue left, FieldValue right) => (left.Kind, right.Kind) switch
+    {
+        (FieldKind.Integer, FieldKind.Integer) => left.bits + right.bits,
+        (FieldKind.Duration, FieldKind.Duration) => new FieldValue(FieldKind.Duration, null, left.bits + right.bits),
+        (FieldKind.Number, FieldKind.Number) => left.Number + right.Number,
+        (FieldKind.Integer, FieldKind.Number) => left.Integer + right.Number,
+        (FieldKind.Number, FieldKind.Integer) => left.Number + right.Integer,
+        _ => default,
+    };
+
+    /// <inheritdoc cref="op_Addition"/>
+    public static FieldValue Add(FieldValue left, FieldValue right) => left + right;
+
+    /// <summary>Several values; they are copied.</summary>
+    public static FieldValue FromList(params ReadOnlySpan<FieldValue> items) =>
+        new(FieldKind.List, items.ToArray(), items.Length);
+
+    /// <summary>
+    /// Whatever it is: numbers and booleans as such, a date as <c>2013-12-10</c>, a time as Unix seconds, a sequence as
+    /// a list, anything else, a decimal as well, as its invariant text; what throws when it is asked for that, as the
+    /// name of its type.
+    /// </summary>
+    public static FieldValue From(object? value)
+    {
+        try
+        {
+            return Convert(value);
+        }
+        catch (Exception)
+        {
+            // Anything may happen in foreign code, and none of it is worth more than the event.
+            return value!.GetType().FullName;
+        }
+    }
+
+    private static FieldValue Convert(object? value) => value switch
     {
         null => default,
+        FieldValue same => same,
         string text => text,
+        DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
+        DateTime time => Seconds(time.ToUniversalTime()),
+        DateTimeOffset time => Seconds(time.UtcDateTime),
+        System.Collections.IEnumerable items =>
+            FromList([.. items.Cast<object?>().Take(FieldList.ListItemsMax).Select(From)]),
         bool flag => flag,
         byte or sbyte or short or ushort or int or uint or long =>
-            Convert.ToInt64(value, System.Globalization.CultureInfo.InvariantCulture),
-        float or double => Convert.ToDouble(value, System.Globalization.CultureInfo.InvariantCulture),
+            System.Convert.ToInt64(value, CultureInfo.InvariantCulture),
+        float or double => System.Convert.ToDouble(value, CultureInfo.InvariantCulture),
         TimeSpan duration => duration,
-        IFormattable formattable => formattable.ToString(null, System.Globalization.CultureInfo.InvariantCulture),
+        IFormattable formattable => formattable.ToString(null, CultureInfo.InvariantCulture),
         _ => value.ToString(),
     };
+
+    private static FieldValue Seconds(DateTime utc) =>
+        (utc - DateTime.UnixEpoch).Ticks / (double)TimeSpan.TicksPerSecond;
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
@@ -79,18 +78,7 @@ internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(s
         line.Append((byte)',');
         line.AppendQuoted(field.Key.StartsWith('@') ? "@" + field.Key : field.Key);
         line.Append((byte)':');
-        switch (field.Value)
-        {
-            case { Kind: FieldKind.Null }:
-                line.Append("null"u8);
-                break;
-            case { Kind: FieldKind.Number, Number: var number } when !double.IsFinite(number):
-                line.AppendQuoted(number.ToString(CultureInfo.InvariantCulture));
-                break;
-            default:
-                line.Append(field.Value);
-                break;
-        }
+        line.AppendJson(field.Value);
     }
 
     private static string LevelName(LogLevel level) => level switch

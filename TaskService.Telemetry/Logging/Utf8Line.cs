@@ -77,7 +77,7 @@ public sealed class Utf8Line
         length += written;
     }
 
-    /// <summary>Text in quotes, anything else bare, nothing for null.</summary>
+    /// <summary>Text and lists in quotes, anything else bare, nothing for null.</summary>
     public void Append(FieldValue value)
     {
         switch (value.Kind)
@@ -100,7 +100,47 @@ public sealed class Utf8Line
             case FieldKind.Formatted:
                 AppendQuoted(value.Formatted!);
                 break;
+            case FieldKind.List:
+                var inner = new Utf8Line();
+                inner.AppendList(value.Items);
+                AppendQuoted(Encoding.UTF8.GetString(inner.Bytes));
+                break;
             default:
+                break;
+        }
+    }
+
+    /// <summary>As an array of JSON.</summary>
+    public void AppendList(IReadOnlyList<FieldValue> items)
+    {
+        Append((byte)'[');
+        for (var i = 0; i < items.Count; i++)
+        {
+            if (i > 0)
+            {
+                Append((byte)',');
+            }
+            AppendJson(items[i]);
+        }
+        Append((byte)']');
+    }
+
+    /// <summary>As a value of JSON; what is no number there is text.</summary>
+    public void AppendJson(FieldValue value)
+    {
+        switch (value)
+        {
+            case { Kind: FieldKind.Null }:
+                Append("null"u8);
+                break;
+            case { Kind: FieldKind.Number, Number: var number } when !double.IsFinite(number):
+                AppendQuoted(number.ToString(CultureInfo.InvariantCulture));
+                break;
+            case { Kind: FieldKind.List }:
+                AppendList(value.Items);
+                break;
+            default:
+                Append(value);
                 break;
         }
     }
