@@ -1,0 +1,33 @@
+using System.Diagnostics;
+
+namespace TaskService.Telemetry.Propagation;
+
+/// <summary>Whether a trace is recorded. Decided once, where it begins, and obeyed by all who join it.</summary>
+public enum TraceDecision
+{
+    /// <summary>Not decided yet: whoever gets it decides (B3 only).</summary>
+    Deferred,
+    Dropped,
+    Sampled,
+
+    /// <summary>Sampled, whatever any rule says (B3 only).</summary>
+    Debug,
+}
+
+/// <summary>The place of an operation in a trace.</summary>
+/// <param name="TraceId">Of all operations that belong together.</param>
+/// <param name="SpanId">Of this one.</param>
+/// <param name="ParentId">Of the one that caused it; null when it begins the trace.</param>
+/// <param name="Decision">Whether it is recorded.</param>
+/// <param name="State">What vendors pass on (W3C <c>tracestate</c>), as it came; null when there is none.</param>
+/// <param name="Baggage">What the application passes on (W3C <c>baggage</c>), as it came; null for none.</param>
+public readonly record struct TraceContext(
+    ActivityTraceId TraceId,
+    ActivitySpanId SpanId,
+    ActivitySpanId? ParentId,
+    TraceDecision Decision,
+    string? State = null,
+    string? Baggage = null)
+{
+    public bool IsSampled => Decision is TraceDecision.Sampled or TraceDecision.Debug;
+}
