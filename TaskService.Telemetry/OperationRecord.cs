@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService.Telemetry;
+
+/// <summary>A finished operation, as outlets see it. It never changes.</summary>
+public sealed class OperationRecord
+{
+    /// <summary>Of the machine.</summary>
+    public static string Host { get; } = Environment.MachineName;
+
+    /// <summary>Of the process.</summary>
+    public static int Pid { get; } = Environment.ProcessId;
+
+    /// <summary>Shared by all operations of one event, such as a request and its queries.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Dotted, such as <c>request</c> or <c>request.sql</c>.</summary>
+    public required string Type { get; init; }
+
+    /// <summary>UTC.</summary>
+    public required DateTime Start { get; init; }
+
+    /// <summary>By a clock that never goes back.</summary>
+    public required TimeSpan Duration { get; init; }
+
+    public DateTime End => Start + Duration;
+
+    /// <summary>In the order in which they were first set; a dot in a key goes one level down.</summary>
+    public required IReadOnlyList<Field> Fields { get; init; }
+
+    public ActivityKind Kind { get; init; }
+
+    public TraceContext Trace { get; init; }
+
+    /// <summary>Whether the rules for event records let it through. Metrics count it all the same.</summary>
+    public bool IsEvent { get; init; }
+
+    /// <summary>What went wrong in one line; null when nothing did.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>The value of the first field with this key, or null.</summary>
+    public FieldValue? Find(string key)
+    {
+        // By index: an enumerator of an interface is an object.
+        for (var i = 0; i < Fields.Count; i++)
+        {
+            if (Fields[i].Key == key)
+            {
+                return Fields[i].Value;
+            }
+        }
+        return null;
+    }
+}

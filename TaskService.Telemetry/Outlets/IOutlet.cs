@@ -1,0 +1,44 @@
+namespace TaskService.Telemetry.Outlets;
+
+/// <summary>
+/// Where finished operations go. It only sends, and may throw: waiting, batches, repetition, limits and counting are
+/// done around it, once, by <see cref="OutletQueue"/>. One that is <see cref="IDisposable"/> is disposed of in the end.
+/// </summary>
+public interface IOutlet
+{
+    /// <summary>Sends a batch, in the order in which the operations ended. One thread at a time.</summary>
+    /// <param name="batch">At least one record.</param>
+    /// <param name="cancel">Its time is over.</param>
+    /// <exception cref="OutletRefusedException">The receiver does not take them, and would not later.</exception>
+    /// <exception cref="Exception">Anything else: the batch is sent again after a while.</exception>
+    ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel);
+}
+
+/// <summary>An outlet that sends as well what meters measure, from time to time.</summary>
+public interface IMeterOutlet
+{
+    /// <summary>How often.</summary>
+    TimeSpan MetersInterval { get; }
+
+    /// <summary>Sends what was measured since the last time.</summary>
+    /// <exception cref="Exception">It could not; what is lost by that is counted, and the next time comes.</exception>
+    ValueTask SendMetersAsync(CancellationToken cancel);
+}
+
+/// <summary>The receiver refuses a batch: to send it again is useless.</summary>
+public sealed class OutletRefusedException : Exception
+{
+    public OutletRefusedException(string message)
+        : base(message)
+    {
+    }
+
+    public OutletRefusedException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    public OutletRefusedException()
+    {
+    }
+}

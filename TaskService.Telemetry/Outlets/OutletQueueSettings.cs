@@ -1,0 +1,29 @@
+namespace TaskService.Telemetry.Outlets;
+
+/// <summary>The limits around one outlet. All of them are above zero.</summary>
+public sealed record OutletQueueSettings
+{
+    /// <summary>Records that wait or are in a call of the outlet; beyond, the newest are dropped.</summary>
+    public int RecordsMax { get; init; } = 8_192;
+
+    /// <summary>Records in one call of the outlet; not more than <see cref="RecordsMax"/>.</summary>
+    public int BatchRecordsMax { get; init; } = 512;
+
+    /// <summary>How long records are gathered that go in one call. A full batch goes at once.</summary>
+    public TimeSpan GatherTimeMax { get; init; } = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>How long a call may take before it is cancelled and has failed.</summary>
+    public TimeSpan AttemptTimeMax { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The shortest pause after a call that failed; whole milliseconds.</summary>
+    public TimeSpan RetryTimeMin { get; init; } = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The longest pause after a call that failed; not less than <see cref="RetryTimeMin"/>.</summary>
+    public TimeSpan RetryTimeMax { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a batch may fail before it is dropped.</summary>
+    public int AttemptsMax { get; init; } = 5;
+
+    /// <summary>How long closing may take altogether; what is not sent by then is dropped.</summary>
+    public TimeSpan CloseTimeMax { get; init; } = TimeSpan.FromSeconds(2);
+}
