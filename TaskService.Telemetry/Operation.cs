@@ -1,50 +1,141 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry;
 
 /// <summary>
 /// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on
-/// it. Safe for use by several threads at once.
+/// it. It ends when it is disposed of. Safe for use by several threads at once. What is done with it in vain, after its
+/// end or against the kind of a value, is ignored and counted, and never an error.
 /// </summary>
-/// <param name="id">What ties together everything that is said about it; 1 to 128 visible ASCII characters.</param>
-/// <param name="traceParent">
-/// As it came in the header of that name (W3C Trace Context); null or malformed, and it begins a trace of its own.
-/// </param>
-public sealed class Operation(string id, string? traceParent = null)
+public sealed class Operation : IDisposable
 {
     private static readonly AsyncLocal<Operation?> Ambient = new();
 
-    // Made when the first field is set: most requests have none of their own.
-    private FieldList? fields;
-    private string? traceId;
+    private readonly long started = Stopwatch.GetTimestamp();
+    private readonly DateTime startTime;
+    private readonly RemoteTrace? remote;
 
-    /// <summary>The operation that this code runs in, or null outside of any.</summary>
+    // Made when they are asked for: most requests set nothing and start nothing, and ids cost more than all the rest.
+    private FieldList? fields;
+    private StrongBox<TraceContext>? trace;
+    private ConcurrentDictionary<string, bool>? coins;
+    private int hasEnded;
+
+    internal Operation(
+        TelemetrySystem telemetry,
+        string id,
+        string type,
+        Operation? enclosing = null,
+        RemoteTrace? remote = null,
+        ActivityKind kind = ActivityKind.Internal)
+    {
+        (Telemetry, Id, Type, Enclosing, this.remote, Kind) = (telemetry, id, type, enclosing, remote, kind);
+        startTime = telemetry.HasReaders ? DateTime.UtcNow : default;
+    }
+
+    /// <summary>The innermost operation that this code runs in, or null outside of any.</summary>
     public static Operation? Current
     {
         get => Ambient.Value;
         set => Ambient.Value = value;
     }
 
-    public string Id { get; } = id;
+    /// <summary>
+    /// What ties together everything that is said about an event, such as a request and its queries; 1 to 128 visible
+    /// ASCII characters.
+    /// </summary>
+    public string Id { get; }
 
-    /// <summary>The trace that it belongs to, 32 lower-case hexadecimal digits; found when asked for.</summary>
-    public string TraceId =>
-        traceId ?? Interlocked.CompareExchange(ref traceId, FindTraceId(), null) ?? traceId;
+    /// <summary>Dotted, such as <c>request</c> or <c>request.sql</c>.</summary>
+    public string Type { get; }
+
+    public ActivityKind Kind { get; }
+
+    /// <summary>Its place in a trace; made when it is asked for.</summary>
+    public TraceContext Trace =>
+        (trace ?? Interlocked.CompareExchange(ref trace, new(MakeTrace()), null) ?? trace).Value;
+
+    /// <summary>Whether anyone reads its record.</summary>
+    public bool IsRead => Telemetry.HasReaders;
 
     /// <summary>The level of its line; null when how it ends decides.</summary>
     public LogLevel? Level { get; set; }
 
-    /// <summary>Sets a field, which becomes part of its line.</summary>
-    /// <param name="key">Lower case with underscores, such as <c>row_count</c>.</param>
-    /// <param name="value">A text, number, boolean, duration, or null.</param>
+    /// <summary>What went wrong, in one line; null when nothing did.</summary>
+    public string? Error { get; private set; }
+
+    /// <summary>Stands for what nobody reads: it takes everything and keeps nothing.</summary>
+    internal static Operation None { get; } = new(TelemetrySystem.Off, "", "") { hasEnded = 1 };
+
+    internal TelemetrySystem Telemetry { get; }
+
+    /// <summary>The one that was current when it started.</summary>
+    internal Operation? Enclosing { get; }
+
+    /// <summary>Whether the rules for event records let it through.</summary>
+    internal bool IsEvent { get; init; } = true;
+
+    internal bool HasEnded => Volatile.Read(ref hasEnded) != 0;
+
+    /// <summary>Sets a field.</summary>
+    /// <param name="key">
+    /// Lower case with underscores, such as <c>row_count</c>; a dot goes one level down, as in <c>user.name</c>.
+    /// </param>
+    /// <param name="value">A text, number, boolean, duration, list or null.</param>
     public void Set(string key, FieldValue value)
     {
-        var list = fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+        var list = Fields();
         lock (list)
         {
-            list.Set(key, value);
+            Count(HasEnded ? Misuse.Ended : list.Set(key, value));
         }
+    }
+
+    /// <summary>Sets a field to a list.</summary>
+    public void SetList(string key, params ReadOnlySpan<FieldValue> items) => Set(key, FieldValue.FromList(items));
+
+    /// <summary>Sets fields below a key; others that are there stay.</summary>
+    public void SetMembers(string key, params ReadOnlySpan<Field> members)
+    {
+        foreach (var member in members)
+        {
+            Set($"{key}.{member.Key}", member.Value);
+        }
+    }
+
+    /// <summary>Adds to a number, which begins at 0.</summary>
+    public void Add(string key, FieldValue number)
+    {
+        var list = Fields();
+        lock (list)
+        {
+            Count(HasEnded ? Misuse.Ended : list.Add(key, number));
+        }
+    }
+
+    /// <summary>Adds to a list, which begins empty.</summary>
+    public void Append(string key, FieldValue item)
+    {
+        var list = Fields();
+        lock (list)
+        {
+            Count(HasEnded ? Misuse.Ended : list.AddItem(key, item));
+        }
+    }
+
+    /// <summary>Sets a field to the time until what it returns is disposed of.</summary>
+    public Timing Time(string key) => new(this, key);
+
+    /// <summary>Says that it failed, and why.</summary>
+    public void Fail(Exception error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        Error = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}";
+        Set("exception", error.ToString());
     }
 
     /// <summary>
@@ -62,11 +153,73 @@ public sealed class Operation(string id, string? traceParent = null)
         }
     }
 
-    private string FindTraceId()
+    /// <summary>Ends it; the second time does nothing.</summary>
+    public void Dispose()
     {
-        var trace = ActivityContext.TryParse(traceParent, null, out var parent)
-            ? parent.TraceId
-            : ActivityTraceId.CreateRandom();
-        return trace.ToHexString();
+        if (Ambient.Value == this)
+        {
+            Ambient.Value = Enclosing;
+        }
+        End([]);
     }
+
+    /// <summary>Ends it; the second time does nothing.</summary>
+    /// <param name="first">Fields before those that were set.</param>
+    /// <param name="duration">How long it took, where that was said already; null for until now.</param>
+    public void End(ReadOnlySpan<Field> first, TimeSpan? duration = null)
+    {
+        if (Interlocked.Exchange(ref hasEnded, 1) != 0 || !IsRead)
+        {
+            return;
+        }
+        var all = new FieldList();
+        all.Append(first);
+        foreach (var field in fields is null ? [] : fields.Items)
+        {
+            all.Set(field.Key, field.Value);
+        }
+        Telemetry.Publish(new OperationRecord
+        {
+            Id = Id,
+            Type = Type,
+            Kind = Kind,
+            Start = startTime,
+            Duration = duration ?? Stopwatch.GetElapsedTime(started),
+            Fields = all.Items.ToArray(),
+            Trace = Trace,
+            IsEvent = IsEvent,
+            Error = Error,
+        });
+    }
+
+    /// <summary>A coin that is tossed once for all children of a type.</summary>
+    internal bool TossFor(string type, double rate)
+    {
+        // First come, first served: whoever comes at the same time sees the same coin.
+        var tossed = coins ?? Interlocked.CompareExchange(ref coins, new(StringComparer.Ordinal), null) ?? coins;
+        return tossed.GetOrAdd(type, static (_, rate) => Sample.Toss(rate), rate);
+    }
+
+    private FieldList Fields() => fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+
+    private void Count(string? misuse)
+    {
+        if (misuse is not null && this != None)
+        {
+            Misuse.Count(misuse);
+        }
+    }
+
+    private TraceContext MakeTrace() =>
+        Enclosing is { } parent ? parent.Trace.Child() : TraceContext.Begin(remote, Telemetry.TraceProbability);
+}
+
+/// <summary>Sets a field to the time that something took, when it is disposed of.</summary>
+/// <param name="Operation">Gets the field; null for nobody.</param>
+/// <param name="Key">Of the field.</param>
+public readonly record struct Timing(Operation? Operation, string Key) : IDisposable
+{
+    private readonly long started = Stopwatch.GetTimestamp();
+
+    public void Dispose() => Operation?.Set(Key, Stopwatch.GetElapsedTime(started));
 }

@@ -5,6 +5,7 @@ using TaskService.Api;
 using TaskService.Api.OpenApi;
 using TaskService.Configuration;
 using TaskService.Domain;
+using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 
 namespace TaskService;
@@ -14,13 +15,13 @@ internal static class Program
 {
     public static Task<int> Main(string[] args) => ExitCodes.GuardAsync(() => CommandLine.RunAsync(args, RunAsync));
 
-    internal static WebApplication Build(Settings settings, LogSystem logs, CancellationToken stopping)
+    internal static WebApplication Build(
+        Settings settings, LogSystem logs, TelemetrySystem telemetry, CancellationToken stopping)
     {
         // Empty, so that nothing but the YAML file, the environment and the command line is read, as it was already.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.ClearProviders().AddProvider(logs);
-        builder.Services.Configure<LoggerFilterOptions>(
-            options => LoggingSettings.SetLevels(options, settings.Logging));
+        builder.Services.Configure<LoggerFilterOptions>(levels => LoggingSettings.SetLevels(levels, settings.Logging));
 
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => settings.CreateStore(services.GetRequiredService<ILoggerFactory>()));
@@ -48,7 +49,7 @@ internal static class Program
         ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
         var writer = new AnswerWriter(settings.Debug);
-        app.Run(new RequestPipeline(routes, writer, log, ids, limits, stopping).InvokeAsync);
+        app.Run(new RequestPipeline(routes, writer, log, telemetry, ids, limits, stopping).InvokeAsync);
         return app;
     }
 

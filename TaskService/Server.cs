@@ -2,10 +2,13 @@ using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using TaskService.Telemetry;
 
 namespace TaskService;
 
-/// <summary>The web server: where it listens, and which of its defaults are not ours.</summary>
+/// <summary>
+/// The web server and its clients: where it listens, and which of the framework's defaults are not ours.
+/// </summary>
 internal static class Server
 {
     public static void Configure(WebApplicationBuilder builder, ServiceSettings service, HttpSettings http)
@@ -13,6 +16,9 @@ internal static class Server
         // When to stop, and how long that may take, is decided by the program.
         builder.Services.AddSingleton<IHostLifetime, StopSignals.HostLifetime>();
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Timeout.InfiniteTimeSpan);
+        // What clients of the factory call sees which trace and request it belongs to.
+        builder.Services.ConfigureHttpClientDefaults(
+            client => client.AddHttpMessageHandler(() => new OperationHandler()));
         // One pass through the socket fewer a request, 0.4 us; an idle connection holds a buffer of 4 KiB for it.
         builder.Services.Configure<SocketTransportOptions>(
             sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);

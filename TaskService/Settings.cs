@@ -2,6 +2,7 @@ using System.Collections;
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage;
+using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 
 namespace TaskService;
@@ -15,6 +16,7 @@ internal sealed record Settings(
     ServiceSettings Service,
     HttpSettings Http,
     LogSettings Logging,
+    TelemetrySettings Telemetry,
     Func<ILoggerFactory, ITaskStore> CreateStore,
     bool Debug)
 {
@@ -47,6 +49,7 @@ internal sealed record Settings(
             ServiceSettings.Read(root.Section("service")),
             HttpSettings.Read(root.Section("http")),
             LoggingSettings.Read(root.Section("logging"), options.Debug),
+            TelemetrySection.Read(root.Section("telemetry")),
             StorageEngines.Read(root, "task-db"),
             options.Debug);
         root.ReportUnknown();

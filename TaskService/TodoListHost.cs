@@ -13,6 +13,7 @@ internal sealed class TodoListHost : IAsyncDisposable
 {
     private readonly Settings settings;
     private readonly LogSystem logs;
+    private readonly TelemetrySystem telemetry;
     private readonly CancellationTokenSource stopping = new();
     private readonly WebApplication app;
     private readonly ITaskStore store;
@@ -21,7 +22,9 @@ internal sealed class TodoListHost : IAsyncDisposable
     private TodoListHost(Settings settings, LogSystem logs)
     {
         (this.settings, this.logs) = (settings, logs);
-        app = Program.Build(settings, logs, stopping.Token);
+        telemetry = new TelemetrySystem(settings.Telemetry, Warn);
+        TelemetrySystem.Default = telemetry;
+        app = Program.Build(settings, logs, telemetry, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
         stopped = new Lazy<Task>(StopOnceAsync);
     }
@@ -79,6 +82,7 @@ internal sealed class TodoListHost : IAsyncDisposable
             await Task.Delay(settings.Service.PreStopDelay);
             using var deadline = new CancellationTokenSource(settings.Service.ShutdownTimeMax);
             await app.StopAsync(deadline.Token);
+            await telemetry.DisposeAsync();
             await store.DisposeAsync();
             Say("STOPPED");
         }
@@ -119,9 +123,17 @@ internal sealed class TodoListHost : IAsyncDisposable
         channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Information, fields));
     }
 
+    private void Warn(string message, string outlet, long count)
+    {
+        var channel = logs.Channel("taskservice.outlets");
+        Field[] fields = [new(LogEvent.Message, message), new("outlet", outlet), new("dropped", count)];
+        channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Warning, fields));
+    }
+
     private async Task ReleaseAsync()
     {
         await app.DisposeAsync();
+        await telemetry.DisposeAsync();
         logs.Dispose();
         stopping.Dispose();
     }

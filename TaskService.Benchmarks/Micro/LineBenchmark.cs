@@ -14,7 +14,8 @@ public class LineBenchmark
 {
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("bench-");
     private readonly DefaultHttpContext http = new();
-    private readonly Operation operation = new("0123456789abcdef0123456789abcdef");
+    private readonly Operation operation =
+        TelemetrySystem.Off.StartRequest("0123456789abcdef0123456789abcdef", null);
     private readonly RequestTarget target = RequestTarget.Parse("/tasks/019f0000000070008000000000000001");
     private LogSystem logs = null!;
     private RequestLog log = null!;

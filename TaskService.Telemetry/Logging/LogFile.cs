@@ -17,6 +17,22 @@ internal sealed class LogFile : LogTarget
         file = Open();
     }
 
+    /// <summary>Opens it.</summary>
+    /// <param name="settings">Its path and sizes.</param>
+    /// <param name="what">What a message calls it.</param>
+    /// <exception cref="IOException">It cannot be written; the message says which and why.</exception>
+    public static LogFile Open(LogFileSettings settings, string what)
+    {
+        try
+        {
+            return new LogFile(settings);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{what} {settings.Path} cannot be written: {error.Message}", error);
+        }
+    }
+
     private bool Rotates => settings is { BytesMax: > 0, BackupCount: > 0 };
 
     public override int Write(ReadOnlySpan<byte> lines)

@@ -72,14 +72,8 @@ public sealed class LogSystem : ILoggerProvider
             console ??= new LogWriter(new LogConsole(), name, format);
             return new LogHandler(settings.Level, format, console);
         }
-        try
-        {
-            return new LogHandler(settings.Level, format, new LogWriter(new LogFile(settings.File), name, format));
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"log file {settings.File.Path} cannot be written: {error.Message}", error);
-        }
+        var file = LogFile.Open(settings.File, "log file");
+        return new LogHandler(settings.Level, format, new LogWriter(file, name, format));
     }
 }
 

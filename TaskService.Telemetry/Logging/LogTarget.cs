@@ -19,14 +19,20 @@ public abstract class LogTarget : IDisposable
 /// <summary>Standard output.</summary>
 internal sealed class LogConsole : LogTarget
 {
+    // There is one standard output, and two of these would write into each other's lines.
+    private static readonly Lock Gate = new();
+
     private readonly Stream output = Console.OpenStandardOutput();
 
     public override int Write(ReadOnlySpan<byte> lines)
     {
         try
         {
-            output.Write(lines);
-            output.Flush();
+            lock (Gate)
+            {
+                output.Write(lines);
+                output.Flush();
+            }
             return lines.Length;
         }
         catch (IOException)

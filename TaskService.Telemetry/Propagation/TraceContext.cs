@@ -30,4 +30,26 @@ public readonly record struct TraceContext(
     string? Baggage = null)
 {
     public bool IsSampled => Decision is TraceDecision.Sampled or TraceDecision.Debug;
+
+    /// <summary>The place of an operation within this one.</summary>
+    public TraceContext Child() => this with { SpanId = ActivitySpanId.CreateRandom(), ParentId = SpanId };
+
+    /// <summary>The place of a request.</summary>
+    /// <param name="remote">What the caller sent, which is obeyed; null, and the request begins a trace.</param>
+    /// <param name="probability">That a trace is recorded about which nobody has decided, from 0 to 1.</param>
+    public static TraceContext Begin(RemoteTrace? remote, double probability)
+    {
+        var decision = remote?.Decision ?? TraceDecision.Deferred;
+        if (decision == TraceDecision.Deferred)
+        {
+            decision = Sample.Toss(probability) ? TraceDecision.Sampled : TraceDecision.Dropped;
+        }
+        return new TraceContext(
+            remote?.TraceId ?? ActivityTraceId.CreateRandom(),
+            ActivitySpanId.CreateRandom(),
+            remote?.SpanId,
+            decision,
+            remote?.State,
+            remote?.Baggage);
+    }
 }

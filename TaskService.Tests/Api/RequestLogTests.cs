@@ -42,7 +42,7 @@ public sealed class RequestLogTests : IAsyncLifetime
         Assert.Equal(
             [
                 "time", "logger", "level", "req_id", "method", "uri", "ip", "message",
-                "status", "time_ms", "route", "bytes", "user_agent",
+                "status", "time_ms", "route", "bytes", "user_agent", "trace_id",
             ],
             lines[2].Keys);
         Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}$", lines[2]["time"]);
@@ -50,6 +50,7 @@ public sealed class RequestLogTests : IAsyncLifetime
         Assert.Equal(("GET", "/tasks?x=1", "127.0.0.1"), (lines[2]["method"], lines[2]["uri"], lines[2]["ip"]));
         Assert.Equal(("/tasks", "2", "test/1.0"), (lines[2]["route"], lines[2]["bytes"], lines[2]["user_agent"]));
         Assert.Matches(@"^\d+\.\d{3}$", lines[2]["time_ms"]);
+        Assert.Matches("^[0-9a-f]{32}$", lines[2]["trace_id"]);
         Assert.Equal(lines[1]["req_id"], lines[2]["req_id"]);
         Assert.Equal(Assert.Single(response.Headers.GetValues("X-Request-ID")), lines[2]["req_id"]);
     }

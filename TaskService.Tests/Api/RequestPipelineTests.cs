@@ -71,7 +71,13 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
         var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromSeconds(3));
         var pipeline = new RequestPipeline(
-            routes, new AnswerWriter(debug: false), log, new RequestIds(""), limits, CancellationToken.None);
+            routes,
+            new AnswerWriter(debug: false),
+            log,
+            TelemetrySystem.Off,
+            new RequestIds(""),
+            limits,
+            CancellationToken.None);
         app.Run(pipeline.InvokeAsync);
     }
 
@@ -123,8 +129,9 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         Assert.Equal("three of 5", lines[1]["message"]);
         Assert.Equal(("three", "5"), (lines[1]["Name"], lines[1]["Count"]));
         Assert.Matches("^[0-9a-f]{32}$", lines[1]["trace_id"]);
+        Assert.Equal(lines[1]["trace_id"], lines[2]["trace_id"]);
         Assert.Equal(
-            ["bytes", "user_agent", "text", "count", "ratio", "flag", "took", "nothing"],
+            ["user_agent", "trace_id", "text", "count", "ratio", "flag", "took", "nothing"],
             lines[2].Keys.Reverse().Take(8).Reverse());
         Assert.Equal(
             ("a \"b\"", "2", "0.5", "true", "1.500", null),

@@ -61,7 +61,7 @@ public sealed class LogSystemTests : IDisposable
         {
             Operation.Current = null;
             Say(logs, "x", "outside");
-            Operation.Current = new Operation("id-1");
+            TelemetrySystem.Off.StartRequest("id-1", null);
             Say(logs, "x", "inside");
         }
         var lines = File.ReadAllLines(directory.File("root")).Select(LogfmtLine.Parse).ToArray();

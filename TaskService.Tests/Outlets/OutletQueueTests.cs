@@ -308,7 +308,7 @@ public sealed class OutletQueueTests
     public async Task Only_what_runs_for_the_outlet_is_known_as_such_and_in_no_operation()
     {
         var seen = new ConcurrentQueue<(bool IsSending, Operation? Current)>();
-        Operation.Current = new Operation("request");
+        Operation.Current = TelemetrySystem.Off.StartRequest("request", null);
         using var outlet = new ScriptedOutlet(async (_, cancel) =>
         {
             seen.Enqueue((OutletQueue.IsSending, Operation.Current));

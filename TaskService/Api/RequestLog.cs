@@ -37,7 +37,8 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
             >= 400 and not RequestOutcome.ClientClosedRequest => LogLevel.Warning,
             _ => LogLevel.Information,
         };
-        if (!levels.IsEnabled(level))
+        var isWritten = levels.IsEnabled(level);
+        if (!isWritten && !operation.IsRead)
         {
             return;
         }
@@ -56,12 +57,21 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
         fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
+        fields.Append("trace_id", operation.Trace.TraceId.ToHexString());
         if (http.Request.IsHttps)
         {
             fields.Append("scheme", "https");
         }
-        operation.CopyTo(fields);
-        Write(level, fields);
+        var own = fields.Count;
+        if (isWritten)
+        {
+            operation.CopyTo(fields);
+            Write(level, fields);
+        }
+        if (operation.IsRead)
+        {
+            End(operation, fields.Items[..own], outcome);
+        }
     }
 
     /// <summary>One line for what the server refused before there was a request.</summary>
@@ -77,6 +87,24 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append(LogEvent.Message, "REFUSED");
         fields.Append("status", error.StatusCode);
         Write(LogLevel.Warning, fields);
+    }
+
+    /// <summary>The record has what the line has, but for what it says in other ways.</summary>
+    private static void End(Operation operation, ReadOnlySpan<Field> line, in RequestOutcome outcome)
+    {
+        var record = new FieldList();
+        foreach (var field in line)
+        {
+            if (field.Key is not ("req_id" or "trace_id" or "time_ms" or LogEvent.Message or LogEvent.Trace))
+            {
+                record.Append(field.Key, field.Value);
+            }
+        }
+        if (outcome is { Status: >= 500, Exception: { } error })
+        {
+            operation.Fail(error);
+        }
+        operation.End(record.Items, outcome.Elapsed);
     }
 
     private static FieldList Begin(HttpContext http, Operation operation, RequestTarget target)

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
 using TaskService.Domain;
 using TaskService.Telemetry;
+using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Api;
 
@@ -15,6 +16,7 @@ namespace TaskService.Api;
 /// <param name="routes">The resources.</param>
 /// <param name="writer">Sends answers.</param>
 /// <param name="log">Writes the lines.</param>
+/// <param name="telemetry">Observes the request.</param>
 /// <param name="ids">Finds or makes request ids.</param>
 /// <param name="limits">How many, and how long.</param>
 /// <param name="stopping">Cancelled when the service is about to stop: connections are not to be kept then.</param>
@@ -22,6 +24,7 @@ internal sealed class RequestPipeline(
     Routes routes,
     AnswerWriter writer,
     RequestLog log,
+    TelemetrySystem telemetry,
     RequestIds ids,
     RequestLimits limits,
     CancellationToken stopping)
@@ -30,8 +33,8 @@ internal sealed class RequestPipeline(
     {
         var started = Stopwatch.GetTimestamp();
         var target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
-        var operation = new Operation(ids.For(http.Request.Headers), http.Request.Headers.TraceParent);
-        Operation.Current = operation;
+        var operation = telemetry.StartRequest(
+            ids.For(http.Request.Headers), TracePropagation.Read(http.Request.Headers, HeaderOf));
         log.Request(http, operation, target);
 
         var headers = http.Response.Headers;
@@ -76,6 +79,11 @@ internal sealed class RequestPipeline(
             await RequestBody.DrainAsync(http.Request, http.RequestAborted);
         }
     }
+
+    private static string? HeaderOf(IHeaderDictionary headers, string name) =>
+        !headers.TryGetValue(name, out var values) || values.Count == 0 ? null
+        : name is "tracestate" or "baggage" ? values.ToString()
+        : values[0];
 
     private static void Abort(HttpContext http)
     {

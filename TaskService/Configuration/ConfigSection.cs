@@ -41,6 +41,23 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
         return fallback;
     }
 
+    /// <summary>A number within bounds, both included.</summary>
+    public double Number(string key, double fallback, double min, double max)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            return Defaulted(key, fallback);
+        }
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            && value >= min && value <= max)
+        {
+            return Shown(key, value);
+        }
+        Problem(key, string.Create(
+            CultureInfo.InvariantCulture, $"must be a number from {min} to {max}, not \"{text}\""));
+        return fallback;
+    }
+
     public bool Flag(string key, bool fallback)
     {
         if (Scalar(key) is not { } text)

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService.Telemetry;
+
+/// <summary>
+/// Observes the calls of an HttpClient as operations <c>.httpclient</c> and passes on to the other side which trace and
+/// request they belong to. Headers that are set already stay. Outside of any operation, and in what an outlet sends, it
+/// does nothing.
+/// </summary>
+public sealed class OperationHandler : DelegatingHandler
+{
+    /// <summary>In which the id of the request goes on.</summary>
+    public const string RequestIdHeader = "X-Request-ID";
+
+    /// <summary>Stands for the status of what was never answered.</summary>
+    public const int NoAnswer = 599;
+
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (Operation.Current is not { } caller || Outlets.OutletQueue.IsSending)
+        {
+            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        using var operation = Operations.Start(".httpclient", kind: ActivityKind.Client);
+        // Without a reader there is no operation, but the other side has a place in the trace all the same.
+        var place = operation == Operation.None ? caller.Trace.Child() : operation.Trace;
+        TracePropagation.Write(place, caller.Telemetry.Propagation, request.Headers, SetHeader);
+        SetHeader(request.Headers, RequestIdHeader, caller.Id);
+        operation.Set("request.method", request.Method.Method);
+        // Without what may be a secret: user, password and query.
+        operation.Set("request.uri", request.RequestUri?.GetComponents(
+            UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
+        operation.Set("request.size", request.Content?.Headers.ContentLength ?? 0);
+        try
+        {
+            var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            operation.Set("response.code", (int)response.StatusCode);
+            operation.Set("response.size", SizeOf(response.Content.Headers.ContentLength));
+            return response;
+        }
+        catch (Exception error)
+        {
+            operation.Set("response.code", NoAnswer);
+            operation.Fail(error);
+            throw;
+        }
+    }
+
+    private static FieldValue SizeOf(long? bytes) => bytes is { } known ? known : default(FieldValue);
+
+    private static void SetHeader(HttpRequestHeaders headers, string name, string value)
+    {
+        if (!headers.Contains(name))
+        {
+            headers.TryAddWithoutValidation(name, value);
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Diagnostics;
+
+namespace TaskService.Telemetry;
+
+/// <summary>
+/// The way to observe code: <c>using var operation = Operations.Start(".sql"); operation.Set("row_count", n);</c>.
+/// Without an outlet that reads operations, one that starts within another is nothing at all.
+/// </summary>
+public static class Operations
+{
+    /// <inheritdoc cref="Operation.Current"/>
+    public static Operation? Current => Operation.Current;
+
+    /// <inheritdoc cref="TelemetrySystem.Start"/>
+    public static Operation Start(
+        string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null) =>
+        (Current?.Telemetry ?? TelemetrySystem.Default).Start(name, id, kind, sample);
+
+    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
+    public static async ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        using var operation = Start(name);
+        try
+        {
+            return await work(operation).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            operation.Fail(error);
+            throw;
+        }
+    }
+
+    /// <summary>Sets a field of the current operation; outside of any it does nothing.</summary>
+    /// <inheritdoc cref="Operation.Set" path="/param"/>
+    public static void Set(string key, FieldValue value) => Current?.Set(key, value);
+
+    /// <inheritdoc cref="Operation.Add"/>
+    public static void Add(string key, FieldValue number) => Current?.Add(key, number);
+
+    /// <inheritdoc cref="Operation.Append"/>
+    public static void Append(string key, FieldValue item) => Current?.Append(key, item);
+
+    /// <inheritdoc cref="Operation.Time"/>
+    public static Timing Time(string key) => new(Current, key);
+}

@@ -1,0 +1,56 @@
+using System.Diagnostics.Metrics;
+
+namespace TaskService.Telemetry.Outlets;
+
+/// <summary>Has an outlet send what meters measure, time and again, and once more at the end.</summary>
+internal sealed class MeterTimer : IAsyncDisposable
+{
+    private static readonly TimeSpan SendTimeMax = TimeSpan.FromSeconds(2);
+
+    private static readonly Meter Meter = new("TaskService.Telemetry");
+
+    private static readonly Counter<long> Failures = Meter.CreateCounter<long>(
+        "taskservice.outlet.meter.failures", "{time}", "Times that meters could not be sent, by outlet.");
+
+    private readonly string name;
+    private readonly IMeterOutlet outlet;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Task worker;
+
+    public MeterTimer(string name, IMeterOutlet outlet)
+    {
+        (this.name, this.outlet) = (name, outlet);
+        // In no operation of whoever starts it.
+        using (ExecutionContext.SuppressFlow())
+        {
+            worker = Task.Run(RunAsync);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync().ConfigureAwait(false);
+        await worker.ConfigureAwait(false);
+        stopping.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(outlet.MetersInterval);
+        while (!stopping.IsCancellationRequested)
+        {
+            Task tick = timer.WaitForNextTickAsync(stopping.Token).AsTask();
+            await tick.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            using var time = new CancellationTokenSource(SendTimeMax);
+            try
+            {
+                // Not longer, also when the outlet does not heed its token.
+                await outlet.SendMetersAsync(time.Token).AsTask().WaitAsync(SendTimeMax * 2).ConfigureAwait(false);
+            }
+            catch (Exception)
+            {
+                Failures.Add(1, new KeyValuePair<string, object?>("outlet", name));
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService.Telemetry;
+
+/// <summary>The outlets of a configuration, opened, and the way of each finished operation to them.</summary>
+public sealed class TelemetrySystem : IAsyncDisposable
+{
+    private readonly TelemetrySettings settings;
+    private readonly List<MeterTimer> timers = [];
+    private readonly List<(OutletSettings Settings, OutletQueue Queue)> outlets = [];
+
+    /// <summary>Opens all outlets.</summary>
+    /// <param name="settings">Which, and how.</param>
+    /// <param name="warn">Is told when an outlet begins to lose records, and when that has ended.</param>
+    /// <exception cref="IOException">A file cannot be written; the message says which and why.</exception>
+    public TelemetrySystem(TelemetrySettings settings, DropsWarning warn)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        this.settings = settings;
+        foreach (var (outlet, opened) in settings.Outlets.Zip(OpenAll(settings.Outlets)))
+        {
+            outlets.Add((outlet, new OutletQueue(outlet.Name, opened, outlet.Queue, warn, TimeProvider.System)));
+            if (opened is IMeterOutlet meters)
+            {
+                timers.Add(new MeterTimer(outlet.Name, meters));
+            }
+        }
+        HasReaders = outlets.Count > 0 || settings.Statistics;
+        Statistics = settings.Statistics ? new Statistics() : null;
+    }
+
+    /// <summary>Serves operations that start outside of any: the one that was set last.</summary>
+    public static TelemetrySystem Default { get; set; } = new(new TelemetrySettings(), (_, _, _) => { });
+
+    /// <summary>Nobody reads anything.</summary>
+    public static TelemetrySystem Off { get; } = Default;
+
+    /// <summary>Whether anyone reads what ends.</summary>
+    public bool HasReaders { get; }
+
+    /// <summary>What was counted and timed; null when that is switched off.</summary>
+    public Statistics? Statistics { get; }
+
+    /// <summary>What became of the records, by the name of the outlet.</summary>
+    public IEnumerable<KeyValuePair<string, OutletBooks>> Books =>
+        outlets.Select(outlet => KeyValuePair.Create(outlet.Settings.Name, outlet.Queue.Books));
+
+    /// <inheritdoc cref="TelemetrySettings.TraceProbability"/>
+    internal double TraceProbability => settings.TraceProbability;
+
+    /// <inheritdoc cref="TelemetrySettings.Propagation"/>
+    internal PropagationFormat Propagation => settings.Propagation;
+
+    /// <summary>Starts the operation of a request, which is current from now on.</summary>
+    /// <param name="id">Of the request; 1 to 128 visible ASCII characters.</param>
+    /// <param name="remote">What its headers say of its trace.</param>
+    public Operation StartRequest(string id, RemoteTrace? remote)
+    {
+        const string type = "request";
+        return Operation.Current = new Operation(
+            this, id, type, remote: remote, kind: ActivityKind.Server)
+        {
+            IsEvent = SampleOf(type)?.Decide(type, null, null) != false,
+        };
+    }
+
+    /// <summary>Starts an operation, which is current until it ends.</summary>
+    /// <param name="name">
+    /// <c>.x</c> is a child of the current operation, <c>^.x</c> of the outermost one, and has its id; another name is
+    /// the type itself, and a child only of an open operation whose type it continues.
+    /// </param>
+    /// <param name="id">Null for that of its parent, or a new one.</param>
+    /// <param name="kind">Its part in the trace.</param>
+    /// <param name="sample">How many leave an event record; null for what the settings say, or all.</param>
+    public Operation Start(
+        string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (!HasReaders)
+        {
+            return Operation.None;
+        }
+        var current = Operation.Current;
+        var (type, parent) = OperationName.Resolve(name, current);
+        var rule = sample ?? SampleOf(type);
+        return Operation.Current = new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)
+        {
+            IsEvent = parent?.IsEvent != false && rule?.Decide(type, parent, current) != false,
+        };
+    }
+
+    /// <summary>Sends what waits, in the time that each outlet has for it, and closes all of them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        // Before the outlets, through which they go; once.
+        var last = timers.ToList();
+        timers.Clear();
+        await Task.WhenAll(last.Select(timer => timer.DisposeAsync().AsTask())).ConfigureAwait(false);
+        await Task.WhenAll(outlets.Select(outlet => outlet.Queue.DisposeAsync().AsTask())).ConfigureAwait(false);
+    }
+
+    private static List<IOutlet> OpenAll(IReadOnlyList<OutletSettings> outlets)
+    {
+        var opened = new List<IOutlet>();
+        try
+        {
+            opened.AddRange(outlets.Select(outlet => outlet.Open()));
+            return opened;
+        }
+        catch
+        {
+            opened.OfType<IDisposable>().ToList().ForEach(outlet => outlet.Dispose());
+            throw;
+        }
+    }
+
+    private Sample? SampleOf(string type) =>
+        settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
+
+    internal void Publish(OperationRecord record)
+    {
+        if (OutletQueue.IsSending)
+        {
+            // What an outlet does itself would be sent by it, and so on for ever.
+            return;
+        }
+        Statistics?.Record(record);
+        foreach (var (outlet, queue) in outlets)
+        {
+            var isWanted = outlet.Input switch
+            {
+                OutletInput.Events => record.IsEvent,
+                OutletInput.Spans => record.Trace.IsSampled,
+                _ => true,
+            };
+            if (isWanted)
+            {
+                queue.Post(record);
+            }
+        }
+    }
+
+    /// <summary>32 lower-case hexadecimal digits, of which the first 8 are the Unix seconds: in the order of
+    /// time.</summary>
+    private static string NewId() => string.Create(32, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), (digits, seconds) =>
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        RandomNumberGenerator.Fill(bytes[4..]);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, (uint)seconds);
+        Convert.TryToHexStringLower(bytes, digits, out _);
+    });
+}

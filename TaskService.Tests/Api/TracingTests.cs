@@ -1,0 +1,180 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Api;
+
+/// <summary>One request through several services, as their events and logs tell it.</summary>
+public sealed class TracingTests
+{
+    private const string Trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    private const string Span = "00f067aa0ba902b7";
+
+    [Fact]
+    public async Task Two_services_one_trace_right_parents_one_request_id()
+    {
+        await using var first = await ObservedApp.StartAsync();
+        await using var second = await ObservedApp.StartAsync();
+        var (status, _) = await first.GetAsync($"/calls?{second.Address}headers");
+        Assert.Equal(HttpStatusCode.OK, status);
+
+        var ofFirst = await first.EventsAsync(2);
+        var (call, request) = (ofFirst[0], ofFirst[1]);
+        var called = Assert.Single(await second.EventsAsync(1));
+        Assert.Equal(("request.httpclient", "request"), (Text(call, "type"), Text(request, "type")));
+        Assert.Equal(Text(request, "trace_id"), Text(call, "trace_id"));
+        Assert.Equal(Text(request, "trace_id"), Text(called, "trace_id"));
+        Assert.False(request.TryGetProperty("parent_id", out _));
+        Assert.Equal(Text(request, "span_id"), Text(call, "parent_id"));
+        Assert.Equal(Text(call, "span_id"), Text(called, "parent_id"));
+        Assert.Equal(Text(request, "id"), Text(call, "id"));
+        Assert.Equal(Text(request, "id"), Text(called, "id"));
+
+        var lines = new[] { (await first.LinesAsync(2))[1], (await second.LinesAsync(2))[1] };
+        Assert.All(lines, line => Assert.Equal("RESPONSE", line["message"]));
+        Assert.All(lines, line => Assert.Equal(Text(request, "trace_id"), line["trace_id"]));
+        Assert.All(lines, line => Assert.Equal(Text(request, "id"), line["req_id"]));
+        // A child is within its parent.
+        Assert.InRange(Number(call, "start"), Number(request, "start"), Number(request, "end"));
+        Assert.InRange(Number(call, "end"), Number(call, "start"), Number(request, "end") + 0.001m);
+    }
+
+    [Fact]
+    public async Task A_request_is_an_event_with_what_its_line_says()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        var (_, body) = await app.GetAsync("/headers?a=b", ("User-Agent", "test/1.0"), ("X-Request-ID", "given"));
+        var one = Assert.Single(await app.EventsAsync(1));
+        Assert.Equal(("request", "given"), (Text(one, "type"), Text(one, "id")));
+        Assert.Equal(
+            """{"method":"GET","uri":"/headers?a=b","ip":"127.0.0.1","status":200,"route":"/headers","bytes":0,"""
+            + "\"user_agent\":\"test/1.0\"}",
+            one.GetProperty("body").GetRawText());
+        Assert.NotEmpty(body);
+        var line = (await app.LinesAsync(2))[1];
+        var (start, end) = (Number(one, "start"), Number(one, "end"));
+        var milliseconds = decimal.Parse(line["time_ms"]!, CultureInfo.InvariantCulture);
+        Assert.InRange((end - start) * 1000, milliseconds, milliseconds + 0.001m);
+    }
+
+    [Fact]
+    public async Task A_failure_is_an_event_with_its_exception()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        Assert.Equal(HttpStatusCode.InternalServerError, (await app.GetAsync("/throws")).Status);
+        var body = Assert.Single(await app.EventsAsync(1)).GetProperty("body");
+        Assert.Equal(500, body.GetProperty("status").GetInt32());
+        Assert.StartsWith(
+            "System.IO.InvalidDataException: broken", Text(body, "exception"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_no_route_has_shares_one_name()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        await app.GetAsync("/nothing/here");
+        var one = Assert.Single(await app.EventsAsync(1));
+        Assert.Equal("_not_found", Text(one.GetProperty("body"), "route"));
+    }
+
+    [Fact]
+    public async Task A_call_says_whom_it_asked_and_how_it_went_and_keeps_secrets()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        await app.GetAsync($"/calls?http://user:secret@{app.Address.Authority}/headers?key=secret");
+        var call = (await app.EventsAsync(3)).Single(one => Text(one, "type") == "request.httpclient");
+        var (request, response) = (call.GetProperty("body").GetProperty("request"),
+            call.GetProperty("body").GetProperty("response"));
+        Assert.Equal(("GET", $"{app.Address}headers"), (Text(request, "method"), Text(request, "uri")));
+        Assert.Equal(0, request.GetProperty("size").GetInt32());
+        Assert.Equal(200, response.GetProperty("code").GetInt32());
+        Assert.DoesNotContain("secret", call.GetRawText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_call_that_is_not_answered_is_599()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        Assert.Equal(HttpStatusCode.BadGateway, (await app.GetAsync("/calls?http://127.0.0.1:1/")).Status);
+        var call = (await app.EventsAsync(2))[0];
+        Assert.Equal(599, call.GetProperty("body").GetProperty("response").GetProperty("code").GetInt32());
+        Assert.Contains("refused", Text(call.GetProperty("body"), "exception"), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("w3c", "01")]
+    [InlineData("w3c", "00")]
+    [InlineData("b3", "01")]
+    [InlineData("b3-single", "00")]
+    public async Task The_decision_of_the_caller_goes_on_whatever_the_probability(string format, string flags)
+    {
+        var probability = flags == "01" ? 0 : 1;
+        await using var app = await ObservedApp.StartAsync(
+            $"propagation: {format}\n  trace-probability: {probability}");
+        var headers = await app.HeadersOfCallAsync(
+            ("traceparent", $"00-{Trace}-{Span}-{flags}"), ("tracestate", "a=1"), ("baggage", "user=7"));
+        var call = (await app.EventsAsync(3)).Single(one => Text(one, "type") == "request.httpclient");
+        var (span, parent) = (Text(call, "span_id"), Text(call, "parent_id"));
+        switch (format)
+        {
+            case "w3c":
+                Assert.Equal(($"00-{Trace}-{span}-{flags}", "a=1"), (headers["traceparent"], headers["tracestate"]));
+                break;
+            case "b3":
+                Assert.Equal((Trace, span), (headers["X-B3-TraceId"], headers["X-B3-SpanId"]));
+                Assert.Equal((parent, flags[1..]), (headers["X-B3-ParentSpanId"], headers["X-B3-Sampled"]));
+                break;
+            default:
+                Assert.Equal($"{Trace}-{span}-{flags[1..]}-{parent}", headers["b3"]);
+                break;
+        }
+        Assert.Equal("user=7", headers["baggage"]);
+    }
+
+    [Fact]
+    public async Task Debug_goes_on_as_debug()
+    {
+        await using var app = await ObservedApp.StartAsync("propagation: b3");
+        var headers = await app.HeadersOfCallAsync(
+            ("X-B3-TraceId", Trace), ("X-B3-SpanId", Span), ("X-B3-Flags", "1"));
+        Assert.Equal((Trace, "1"), (headers["X-B3-TraceId"], headers["X-B3-Flags"]));
+        Assert.DoesNotContain("X-B3-Sampled", headers.Keys, StringComparer.OrdinalIgnoreCase);
+    }
+
+    [Theory]
+    [InlineData("traceparent", "00-00000000000000000000000000000000-00f067aa0ba902b7-01")]
+    [InlineData("traceparent", "hello")]
+    [InlineData("b3", "zz-00f067aa0ba902b7-1")]
+    [InlineData("b3", "\u0001")]
+    [InlineData("X-B3-TraceId", "1")]
+    public async Task A_malformed_trace_is_a_new_one(string header, string value)
+    {
+        await using var app = await ObservedApp.StartAsync();
+        Assert.Equal(HttpStatusCode.OK, (await app.GetAsync("/headers", (header, value))).Status);
+        var one = Assert.Single(await app.EventsAsync(1));
+        Assert.Matches("^[0-9a-f]{32}$", Text(one, "trace_id"));
+        Assert.False(one.TryGetProperty("parent_id", out _));
+    }
+
+    [Fact]
+    public async Task A_header_that_code_sets_itself_stays()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        using var client = new HttpClient(new TaskService.Telemetry.OperationHandler
+        {
+            InnerHandler = new SocketsHttpHandler(),
+        });
+        TaskService.Telemetry.TelemetrySystem.Off.StartRequest("ours", null);
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/headers"));
+        request.Headers.Add("X-Request-ID", "theirs");
+        using var answer = await client.SendAsync(request);
+        using var body = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        Assert.Equal("theirs", Text(body.RootElement, "X-Request-ID"));
+        Assert.NotEmpty(Text(body.RootElement, "traceparent"));
+    }
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
+
+    private static decimal Number(JsonElement element, string name) => element.GetProperty(name).GetDecimal();
+}

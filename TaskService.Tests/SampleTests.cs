@@ -1,0 +1,116 @@
+using TaskService.Telemetry;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests;
+
+/// <summary>Which operations leave an event record.</summary>
+public sealed class SampleTests
+{
+    [Theory]
+    [InlineData("request", "request")]
+    [InlineData("request", ".")]
+    [InlineData("request", "..")]
+    [InlineData("request", "^")]
+    [InlineData("request", "nobody")]
+    public async Task A_quarter_of_a_type_is_about_a_quarter(string type, string of)
+    {
+        await using var events = new EventFile((type, new Sample(of, 0.25)));
+        for (var i = 0; i < 1_000; i++)
+        {
+            events.Telemetry.Start(type).Dispose();
+        }
+        // Within five standard deviations.
+        Assert.InRange((await events.ReadAsync()).Count, 182, 318);
+    }
+
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(1, 500)]
+    public async Task None_is_none_and_all_is_all(double rate, int count)
+    {
+        await using var events = new EventFile(("request", new Sample(".", rate)));
+        for (var i = 0; i < 500; i++)
+        {
+            using var request = events.Telemetry.StartRequest("id", null);
+        }
+        Assert.Equal(count, (await events.ReadAsync()).Count);
+    }
+
+    [Fact]
+    public async Task The_coin_of_the_parent_keeps_all_children_of_a_type_or_none()
+    {
+        await using var events = new EventFile(
+            ("request.sql", new Sample("..", 0.25)), ("request.http", new Sample("..", 0.5)));
+        var kept = await ChildrenAsync(events, parents: 400);
+        Assert.All(kept.Values, count => Assert.Contains(count, new[] { 0, 10 }));
+        Assert.InRange(kept.Count(one => one.Key.StartsWith("request.sql", StringComparison.Ordinal)), 60, 140);
+        Assert.InRange(kept.Count(one => one.Key.StartsWith("request.http", StringComparison.Ordinal)), 150, 250);
+    }
+
+    [Theory]
+    [InlineData("^")]
+    [InlineData("request")]
+    public async Task The_coin_of_another_keeps_all_that_ask_it_or_none(string of)
+    {
+        await using var events = new EventFile(
+            ("request.sql", new Sample(of, 0.25)), ("request.http", new Sample(of, 0.25)));
+        var kept = await ChildrenAsync(events, parents: 400);
+        var ofRequests = kept
+            .GroupBy(one => one.Key.Split(' ')[1])
+            .Select(group => group.Sum(one => one.Value))
+            .ToList();
+        Assert.All(ofRequests, count => Assert.Equal(20, count));
+        Assert.InRange(ofRequests.Count, 60, 140);
+    }
+
+    [Fact]
+    public async Task Without_the_event_of_a_parent_its_children_have_none_but_others_have()
+    {
+        await using var events = new EventFile(("request", new Sample(".", 0)));
+        using (events.Telemetry.StartRequest("id", null))
+        {
+            using (Operations.Start(".sql"))
+            {
+                Operations.Start(".deep").Dispose();
+            }
+            Operations.Start("request.extra").Dispose();
+            Operations.Start("other").Dispose();
+        }
+        Assert.Equal(["other"], (await events.ReadAsync()).Select(one => one.GetProperty("type").GetString()));
+    }
+
+    [Theory]
+    [InlineData("memcache", ".memcache")]
+    [InlineData(".memcache", ".memcache")]
+    [InlineData("..", ".memcache")]
+    [InlineData("nobody.there", ".memcache")]
+    [InlineData("", ".memcache")]
+    public async Task A_name_of_nobody_is_a_coin_for_each(string of, string name)
+    {
+        await using var events = new EventFile();
+        for (var i = 0; i < 1_000; i++)
+        {
+            events.Telemetry.Start(name, sample: new Sample(of, 0.25)).Dispose();
+        }
+        Assert.InRange((await events.ReadAsync()).Count, 182, 318);
+    }
+
+    /// <returns>How many events there are, by type and request.</returns>
+    private static async Task<Dictionary<string, int>> ChildrenAsync(EventFile events, int parents)
+    {
+        for (var parent = 0; parent < parents; parent++)
+        {
+            using var request = events.Telemetry.Start("request", $"{parent}");
+            for (var child = 0; child < 10; child++)
+            {
+                Operations.Start(".sql").Dispose();
+                Operations.Start(".http").Dispose();
+            }
+        }
+        return (await events.ReadAsync())
+            .Select(one => $"{one.GetProperty("type").GetString()} {one.GetProperty("id").GetString()}")
+            .Where(key => !key.StartsWith("request ", StringComparison.Ordinal))
+            .CountBy(key => key)
+            .ToDictionary();
+    }
+}

@@ -1,0 +1,137 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using TaskService.Api;
+using TaskService.Configuration;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>
+/// Another service of the same making, with its events in a file: <c>/calls</c> reads an address with a client of the
+/// factory, <c>/headers</c> shows what it was sent, <c>/throws</c> does.
+/// </summary>
+internal sealed class ObservedApp : IAsyncDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+    private readonly LogFiles files = new();
+    private readonly LogSystem logs;
+    private readonly TelemetrySystem telemetry;
+    private readonly WebApplication app;
+
+    private ObservedApp(string settingsYaml)
+    {
+        var (settings, _) = Settings.Read(
+            "test.yaml",
+            $$"""
+            service: { address: 127.0.0.1, port: 0 }
+            task-db: { memory: }
+            telemetry:
+              outlets: { events: { type: json, path: '{{directory.File("events")}}', gather-time-max-ms: 1 } }
+              {{settingsYaml}}
+            {{files.Yaml}}
+            """,
+            new Dictionary<string, string>(),
+            new CommandLineOptions());
+        logs = new LogSystem(settings.Logging);
+        telemetry = new TelemetrySystem(settings.Telemetry, (_, _, _) => { });
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddProvider(logs);
+        builder.Services.Configure<LoggerFilterOptions>(
+            options => LoggingSettings.SetLevels(options, settings.Logging));
+        Server.Configure(builder, settings.Service, settings.Http);
+        app = builder.Build();
+        var routes = new Routes();
+        routes.Add("GET", "/calls", CallAsync);
+        routes.Add("GET", "/headers", async (http, cancel) =>
+            await http.Response.WriteAsJsonAsync(
+                http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString()), cancel));
+        routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidDataException("broken"));
+        var log = new RequestLog(
+            logs.Channel("taskservice"),
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"),
+            "Test",
+            TimeProvider.System);
+        app.Run(new RequestPipeline(
+            routes,
+            new AnswerWriter(debug: false),
+            log,
+            telemetry,
+            new RequestIds(""),
+            new RequestLimits(requestsMax: 1_000, TimeSpan.FromSeconds(30)),
+            CancellationToken.None).InvokeAsync);
+    }
+
+    public Uri Address => new(app.Urls.First());
+
+    /// <param name="telemetry">Lines of the <c>telemetry</c> section.</param>
+    public static async Task<ObservedApp> StartAsync(string telemetry = "")
+    {
+        var app = new ObservedApp(telemetry);
+        await app.app.StartAsync();
+        return app;
+    }
+
+    /// <summary>Asks for a path of this service.</summary>
+    public async Task<(HttpStatusCode Status, string Body)> GetAsync(
+        string path, params (string Name, string Value)[] headers)
+    {
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, path));
+        foreach (var (name, value) in headers)
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+        using var answer = await client.SendAsync(request);
+        return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    /// <summary>What the other side is sent when this service calls it while it answers such a request.</summary>
+    public async Task<Dictionary<string, string>> HeadersOfCallAsync(params (string Name, string Value)[] headers)
+    {
+        var (_, body) = await GetAsync($"/calls?{Address}headers", headers);
+        return new(JsonSerializer.Deserialize<Dictionary<string, string>>(body)!, StringComparer.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Waits until there are so many events.</summary>
+    public async Task<List<JsonElement>> EventsAsync(int count)
+    {
+        var lines = await Until.ResultAsync(
+            () => LogFiles.WholeLines(directory.File("events")) is var found && found.Length >= count ? found : null,
+            $"{count} events");
+        Assert.Equal(count, lines.Length);
+        return [.. lines.Select(line => JsonElement.Parse(line))];
+    }
+
+    /// <summary>Waits until there are so many lines of log.</summary>
+    public async Task<List<LogfmtLine>> LinesAsync(int count) =>
+        [.. (await files.LinesAsync("logfmt", count)).Select(LogfmtLine.Parse)];
+
+    public async ValueTask DisposeAsync()
+    {
+        await app.DisposeAsync();
+        await telemetry.DisposeAsync();
+        logs.Dispose();
+        files.Dispose();
+        directory.Dispose();
+    }
+
+    private static async Task CallAsync(HttpContext http, CancellationToken cancel)
+    {
+        var factory = http.RequestServices.GetRequiredService<IHttpClientFactory>();
+        using var client = factory.CreateClient();
+        try
+        {
+            using var answer = await client.GetAsync(new Uri(http.Request.QueryString.Value![1..]), cancel);
+            await http.Response.WriteAsync(await answer.Content.ReadAsStringAsync(cancel), cancel);
+        }
+        catch (HttpRequestException)
+        {
+            http.Response.StatusCode = StatusCodes.Status502BadGateway;
+        }
+    }
+}

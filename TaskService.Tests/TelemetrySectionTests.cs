@@ -1,0 +1,84 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using TaskService.Configuration;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests;
+
+/// <summary>The <c>telemetry</c> section, and what becomes of it in the running service.</summary>
+public sealed class TelemetrySectionTests
+{
+    private const string Silent = "\nlogging: { handlers: { console: { type: console, level: none } } }";
+
+    [Theory]
+    [InlineData(
+        "telemetry: { trace-probability: 1.5 }",
+        "telemetry.trace-probability: must be a number from 0 to 1, not \"1.5\"")]
+    [InlineData(
+        "telemetry: { trace-probability: NaN }",
+        "telemetry.trace-probability: must be a number from 0 to 1, not \"NaN\"")]
+    [InlineData(
+        "telemetry: { event-samples: { request: { rate: -1 } } }",
+        "telemetry.event-samples.request.rate: must be a number from 0 to 1, not \"-1\"")]
+    [InlineData(
+        "telemetry: { propagation: b4 }", "telemetry.propagation: \"b4\" is not known (did you mean \"b3\"?)")]
+    [InlineData(
+        "telemetry: { outlets: { a: { type: statd } } }",
+        "telemetry.outlets.a.type: \"statd\" is not known (did you mean \"statsd\"?)")]
+    [InlineData(
+        "telemetry: { outlets: { a: { type: json, pth: x } } }",
+        "telemetry.outlets.a.pth: unknown key (did you mean \"path\"?)")]
+    [InlineData(
+        "telemetry: { outlets: { a: { type: statsd, address: 'a b' } } }",
+        "telemetry.outlets.a.address: must be a host, or a host and a port: "
+        + "\"a b\": \"a b\" is neither a host name nor an address")]
+    [InlineData(
+        "telemetry: { outlets: { a: { records-max: 0 } } }",
+        "telemetry.outlets.a.records-max: must be a whole number from 1 to 1000000, not \"0\"")]
+    public void What_is_wrong_is_said_in_one_line(string yaml, string problem)
+    {
+        var error = Assert.Throws<ConfigException>(() => Settings.Read(
+            "test.yaml",
+            $"{yaml}\ntask-db: {{ memory: }}",
+            new Dictionary<string, string>(),
+            new CommandLineOptions()));
+        Assert.Equal($"test.yaml:1: {problem}", Assert.Single(error.Problems));
+    }
+
+    [Fact]
+    public async Task An_event_file_that_cannot_be_written_ends_the_start_in_one_line()
+    {
+        var error = await Assert.ThrowsAsync<IOException>(() => RunningService.StartAsync(
+            logging: "telemetry: { outlets: { a: { path: /proc/no/events.json } } }" + Silent));
+        Assert.StartsWith(
+            "event file /proc/no/events.json cannot be written: ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Requests_arrive_at_statsd_and_counters_of_meters_too()
+    {
+        using var receiver = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)receiver.Client.LocalEndPoint!).Port;
+        await using var service = await RunningService.StartAsync(
+            logging: $$"""
+                telemetry:
+                  outlets:
+                    numbers: { type: statsd, address: '127.0.0.1:{{port}}', prefix: todo., meters-interval-ms: 20 }
+                """ + Silent,
+            http: "body-bytes-max: 10");
+        using var missing = await service.SendAsync("GET", "/tasks/none");
+        using var large = await service.SendAsync("POST", "/tasks", RunningService.Json(new string('x', 100)));
+        var lines = new List<string>();
+        using var limit = new CancellationTokenSource(Until.Limit);
+        while (!(lines.Any(line => line.StartsWith("todo.route.GET./tasks/{id}.404:", StringComparison.Ordinal))
+            && lines.Any(line => line.StartsWith(
+                "todo.taskservice.http.limit.hits.body-bytes-max:", StringComparison.Ordinal))))
+        {
+            var packet = await receiver.ReceiveAsync(limit.Token);
+            lines.AddRange(Encoding.UTF8.GetString(packet.Buffer).Split('\n'));
+        }
+        Assert.Contains(lines, line => line.EndsWith("|ms", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.EndsWith("|c", StringComparison.Ordinal));
+    }
+}

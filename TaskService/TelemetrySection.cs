@@ -1,0 +1,89 @@
+using TaskService.Configuration;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Outlets.Statsd;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService;
+
+/// <summary>Reads the <c>telemetry</c> section.</summary>
+internal static class TelemetrySection
+{
+    // One line an outlet: its type in the configuration, what it gets, and what reads its settings.
+    private static readonly (string Name, OutletKind Kind)[] Kinds =
+    [
+        ("json", new(OutletInput.Events, ReadJson)),
+        ("statsd", new(OutletInput.Operations, ReadStatsd)),
+    ];
+
+    private static readonly (string, PropagationFormat)[] Formats =
+    [
+        ("w3c", PropagationFormat.W3C), ("b3", PropagationFormat.B3Multi), ("b3-single", PropagationFormat.B3Single),
+    ];
+
+    private static readonly (string, StatsdTagFormat)[] TagFormats =
+        [("none", StatsdTagFormat.None), ("datadog", StatsdTagFormat.Datadog)];
+
+    public static TelemetrySettings Read(ConfigSection section) => new()
+    {
+        TraceProbability = section.Number("trace-probability", 0, 0, 1),
+        Propagation = section.Choice("propagation", PropagationFormat.W3C, Formats),
+        Statistics = section.Flag("statistics", false),
+        EventSamples = section.Section("event-samples").Sections().ToDictionary(
+            type => type.Name,
+            type => new Sample(type.Section.Text("of", "."), type.Section.Number("rate", 1, 0, 1))),
+        Outlets = [.. section.Section("outlets").Sections().Select(outlet => ReadOutlet(outlet.Name, outlet.Section))],
+    };
+
+    private static OutletSettings ReadOutlet(string name, ConfigSection outlet)
+    {
+        var kind = outlet.Choice("type", Kinds[0].Kind, Kinds);
+        var queue = new OutletQueueSettings();
+        var recordsMax = (int)outlet.Integer("records-max", queue.RecordsMax, 1, 1_000_000);
+        var batchRecordsMax = (int)outlet.Integer("batch-records-max", queue.BatchRecordsMax, 1, 1_000_000);
+        return new OutletSettings(name, kind.Input, kind.Read(outlet), new OutletQueueSettings
+        {
+            RecordsMax = recordsMax,
+            BatchRecordsMax = Math.Min(batchRecordsMax, recordsMax),
+            GatherTimeMax = Milliseconds(outlet, "gather-time-max-ms", queue.GatherTimeMax),
+            AttemptTimeMax = Milliseconds(outlet, "attempt-time-max-ms", queue.AttemptTimeMax),
+            AttemptsMax = (int)outlet.Integer("attempts-max", queue.AttemptsMax, 1, 1_000),
+            CloseTimeMax = Milliseconds(outlet, "close-time-max-ms", queue.CloseTimeMax),
+        });
+    }
+
+    private static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
+        TimeSpan.FromMilliseconds(section.Integer(key, (long)fallback.TotalMilliseconds, 1, 600_000));
+
+    private static Func<IOutlet> ReadJson(ConfigSection outlet)
+    {
+        var path = outlet.Text("path", "");
+        var file = new LogFileSettings(
+            path,
+            outlet.Integer("max-bytes", 10 * 1024 * 1024, 0, long.MaxValue),
+            (int)outlet.Integer("backup-count", 3, 0, 1_000));
+        return () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file);
+    }
+
+    private static Func<IOutlet> ReadStatsd(ConfigSection outlet)
+    {
+        if (!StatsdSettings.TryParse(outlet.Text("address", "localhost"), out var host, out var port, out var error))
+        {
+            outlet.Problem("address", $"must be a host, or a host and a port: {error}");
+        }
+        var settings = new StatsdSettings(
+            host,
+            port,
+            outlet.Text("prefix", ""),
+            outlet.Choice("tags", StatsdTagFormat.None, TagFormats),
+            (int)outlet.Integer("packet-bytes-max", 1_432, 512, 65_507))
+        {
+            MetersInterval = Milliseconds(outlet, "meters-interval-ms", TimeSpan.FromSeconds(10)),
+        };
+        var meters = outlet.Texts("meters", ["TaskService"]);
+        return () => new StatsdOutlet(settings, new MeterReader(meters));
+    }
+
+    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, Func<IOutlet>> Read);
+}
