@@ -5,6 +5,7 @@ using TaskService.Api;
 using TaskService.Api.OpenApi;
 using TaskService.Configuration;
 using TaskService.Domain;
+using TaskService.Storage;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 
@@ -24,7 +25,8 @@ internal static class Program
         builder.Services.Configure<LoggerFilterOptions>(levels => LoggingSettings.SetLevels(levels, settings.Logging));
 
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(services => settings.CreateStore(services.GetRequiredService<ILoggerFactory>()));
+        builder.Services.AddSingleton(services => ObservedTaskStore.Around(
+            settings.CreateStore(services.GetRequiredService<ILoggerFactory>()), telemetry));
         builder.Services.AddSingleton<TodoListService>();
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
@@ -39,17 +41,14 @@ internal static class Program
         OpenApiEndpoint.AddTo(routes, settings.Service.Name);
         DocsPage.AddTo(routes, app, settings.Http.Docs);
 
+        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName);
         var log = new RequestLog(
-            logs.Channel(LoggingSettings.LoggerName),
-            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName),
-            settings.Service.Name,
-            TimeProvider.System);
+            logs.Channel(LoggingSettings.LoggerName), levels, settings.Service.Name, TimeProvider.System);
         new RefusedRequests(log).Watch(app.Services.GetRequiredService<DiagnosticListener>());
         var ids = new RequestIds(settings.Service.RequestIdHeader);
         ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
-        var writer = new AnswerWriter(settings.Debug);
-        app.Run(new RequestPipeline(routes, writer, log, telemetry, ids, limits, stopping).InvokeAsync);
+        app.Run(new RequestPipeline(routes, new(settings.Debug), log, telemetry, ids, limits, stopping).InvokeAsync);
         return app;
     }
 
