@@ -18,6 +18,9 @@ public sealed record TelemetrySettings
     /// <summary>Whether counts and times are kept in memory.</summary>
     public bool Statistics { get; init; }
 
+    /// <summary>Whether each message that is logged in an operation is an operation <c>.log</c> of its own.</summary>
+    public bool LogEvents { get; init; }
+
     public IReadOnlyList<OutletSettings> Outlets { get; init; } = [];
 }
 

@@ -49,6 +49,9 @@ public sealed class TelemetrySystem : IAsyncDisposable
     public IEnumerable<KeyValuePair<string, OutletBooks>> Books =>
         outlets.Select(outlet => KeyValuePair.Create(outlet.Settings.Name, outlet.Queue.Books));
 
+    /// <inheritdoc cref="TelemetrySettings.LogEvents"/>
+    internal bool HasLogEvents => HasReaders && settings.LogEvents;
+
     /// <inheritdoc cref="TelemetrySettings.TraceProbability"/>
     internal double TraceProbability => settings.TraceProbability;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using TaskService.Configuration;
 using TaskService.Tests.Support;
 
@@ -53,6 +54,45 @@ public sealed class TelemetrySectionTests
             logging: "telemetry: { outlets: { a: { path: /proc/no/events.json } } }" + Silent));
         Assert.StartsWith(
             "event file /proc/no/events.json cannot be written: ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Calls_of_the_store_are_operations_of_the_request()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = directory.File("events.json");
+        await using (var service = await RunningService.StartAsync(
+            taskDb: $"fs: '{directory.File("store")}'",
+            logging: $"telemetry: {{ outlets: {{ events: {{ path: '{file}' }} }} }}" + Silent))
+        {
+            var path = await service.CreateAsync(Some.TaskJson);
+            await service.CreateAsync(Some.TaskJson);
+            foreach (var (method, target) in new[]
+            {
+                ("GET", path), ("GET", "/tasks/none"), ("GET", "/tasks"), ("DELETE", path), ("DELETE", path),
+            })
+            {
+                using var answer = await service.SendAsync(method, target);
+            }
+        }
+        var events = File.ReadLines(file).Select(line => JsonElement.Parse(line)).ToList();
+        var calls = events
+            .Where(one => one.GetProperty("type").GetString() != "request")
+            .Select(one => (one.GetProperty("type").GetString(),
+                one.GetProperty("body").GetProperty("row_count").GetInt32()));
+        Assert.Equal(
+            [
+                ("request.store.create", 1), ("request.store.create", 1), ("request.store.find", 1),
+                ("request.store.find", 0), ("request.store.list", 2), ("request.store.delete", 1),
+                ("request.store.delete", 0),
+            ],
+            calls);
+        // Each is the child of the request that comes after it.
+        foreach (var (call, request) in events.Zip(events.Skip(1)).Where((_, i) => i % 2 == 0))
+        {
+            Assert.Equal(request.GetProperty("id").GetString(), call.GetProperty("id").GetString());
+            Assert.Equal(request.GetProperty("span_id").GetString(), call.GetProperty("parent_id").GetString());
+        }
     }
 
     [Fact]

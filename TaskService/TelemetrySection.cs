@@ -30,6 +30,7 @@ internal static class TelemetrySection
         TraceProbability = section.Number("trace-probability", 0, 0, 1),
         Propagation = section.Choice("propagation", PropagationFormat.W3C, Formats),
         Statistics = section.Flag("statistics", false),
+        LogEvents = section.Flag("log-events", false),
         EventSamples = section.Section("event-samples").Sections().ToDictionary(
             type => type.Name,
             type => new Sample(type.Section.Text("of", "."), type.Section.Number("rate", 1, 0, 1))),

@@ -50,5 +50,16 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
             fields.Append(LogEvent.Trace, exception.ToString());
         }
         channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, logLevel, fields.Items, template));
+        if (Operation.Current?.Telemetry.HasLogEvents == true)
+        {
+            using var log = Operations.Start(".log");
+            log.Set("name", channel.Name);
+            log.Set("level", $"{logLevel}".ToLowerInvariant());
+            log.Set("msg", formatter(state, exception));
+            if (exception is not null)
+            {
+                log.Fail(exception);
+            }
+        }
     }
 }

@@ -70,6 +70,23 @@ public sealed class TracingTests
     }
 
     [Fact]
+    public async Task A_message_is_an_event_when_that_is_asked_for()
+    {
+        await using var app = await ObservedApp.StartAsync("log-events: true");
+        await app.GetAsync("/logs");
+        var events = await app.EventsAsync(3);
+        Assert.Equal(["request.log", "request.log", "request"], events.Select(one => Text(one, "type")));
+        Assert.All(events, one => Assert.Equal(Text(events[2], "id"), Text(one, "id")));
+        Assert.Equal(
+            """{"name":"Test.Logs","level":"warning","msg":"three of 5"}""",
+            events[0].GetProperty("body").GetRawText());
+        Assert.StartsWith(
+            "System.IO.InvalidDataException: broken",
+            Text(events[1].GetProperty("body"), "exception"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task What_no_route_has_shares_one_name()
     {
         await using var app = await ObservedApp.StartAsync();

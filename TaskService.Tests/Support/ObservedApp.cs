@@ -13,7 +13,7 @@ namespace TaskService.Tests.Support;
 
 /// <summary>
 /// Another service of the same making, with its events in a file: <c>/calls</c> reads an address with a client of the
-/// factory, <c>/headers</c> shows what it was sent, <c>/throws</c> does.
+/// factory, <c>/headers</c> shows what it was sent, <c>/logs</c> logs two messages, <c>/throws</c> does.
 /// </summary>
 internal sealed class ObservedApp : IAsyncDisposable
 {
@@ -50,6 +50,13 @@ internal sealed class ObservedApp : IAsyncDisposable
         routes.Add("GET", "/headers", async (http, cancel) =>
             await http.Response.WriteAsJsonAsync(
                 http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString()), cancel));
+        routes.Add("GET", "/logs", (http, _) =>
+        {
+            var logger = http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Test.Logs");
+            logger.LogWarning("{Name} of {Count}", "three", 5);
+            logger.LogError(new InvalidDataException("broken"), "bad");
+            return Task.CompletedTask;
+        });
         routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidDataException("broken"));
         var log = new RequestLog(
             logs.Channel("taskservice"),
