@@ -12,7 +12,7 @@ public sealed class FieldList
     /// <summary>More values than this are not put into one list.</summary>
     public const int ListItemsMax = 1_000;
 
-    private Field[] items = new Field[8];
+    private Field[] items = new Field[4];
 
     public int Count { get; private set; }
 

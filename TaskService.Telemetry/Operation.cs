@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Outlets;
 using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry;
@@ -15,12 +16,16 @@ public sealed class Operation : IDisposable
 {
     private static readonly AsyncLocal<Operation?> Ambient = new();
 
+    [ThreadStatic]
+    private static FieldList? threadFields;
+
     private readonly long started = Stopwatch.GetTimestamp();
     private readonly DateTime startTime;
     private readonly RemoteTrace? remote;
 
     // Made when they are asked for: most requests set nothing and start nothing, and ids cost more than all the rest.
     private FieldList? fields;
+    private string? traceId;
     private StrongBox<TraceContext>? trace;
     private ConcurrentDictionary<string, bool>? coins;
     private int hasEnded;
@@ -34,7 +39,7 @@ public sealed class Operation : IDisposable
         ActivityKind kind = ActivityKind.Internal)
     {
         (Telemetry, Id, Type, Enclosing, this.remote, Kind) = (telemetry, id, type, enclosing, remote, kind);
-        startTime = telemetry.HasReaders ? DateTime.UtcNow : default;
+        startTime = telemetry.HasOutlets ? DateTime.UtcNow : default;
     }
 
     /// <summary>The innermost operation that this code runs in, or null outside of any.</summary>
@@ -54,6 +59,10 @@ public sealed class Operation : IDisposable
     public string Type { get; }
 
     public ActivityKind Kind { get; }
+
+    /// <summary>The trace that it belongs to, 32 lower-case hexadecimal digits; made when it is asked for.</summary>
+    public string TraceId =>
+        traceId ?? Interlocked.CompareExchange(ref traceId, FindTraceId().ToHexString(), null) ?? traceId;
 
     /// <summary>Its place in a trace; made when it is asked for.</summary>
     public TraceContext Trace =>
@@ -88,10 +97,12 @@ public sealed class Operation : IDisposable
     /// <param name="value">A text, number, boolean, duration, list or null.</param>
     public void Set(string key, FieldValue value)
     {
-        var list = Fields();
-        lock (list)
+        if (Fields() is { } list)
         {
-            Count(HasEnded ? Misuse.Ended : list.Set(key, value));
+            lock (list)
+            {
+                Count(HasEnded ? Misuse.Ended : list.Set(key, value));
+            }
         }
     }
 
@@ -110,20 +121,24 @@ public sealed class Operation : IDisposable
     /// <summary>Adds to a number, which begins at 0.</summary>
     public void Add(string key, FieldValue number)
     {
-        var list = Fields();
-        lock (list)
+        if (Fields() is { } list)
         {
-            Count(HasEnded ? Misuse.Ended : list.Add(key, number));
+            lock (list)
+            {
+                Count(HasEnded ? Misuse.Ended : list.Add(key, number));
+            }
         }
     }
 
     /// <summary>Adds to a list, which begins empty.</summary>
     public void Append(string key, FieldValue item)
     {
-        var list = Fields();
-        lock (list)
+        if (Fields() is { } list)
         {
-            Count(HasEnded ? Misuse.Ended : list.AddItem(key, item));
+            lock (list)
+            {
+                Count(HasEnded ? Misuse.Ended : list.AddItem(key, item));
+            }
         }
     }
 
@@ -168,28 +183,31 @@ public sealed class Operation : IDisposable
     /// <param name="duration">How long it took, where that was said already; null for until now.</param>
     public void End(ReadOnlySpan<Field> first, TimeSpan? duration = null)
     {
-        if (Interlocked.Exchange(ref hasEnded, 1) != 0 || !IsRead)
+        // What an outlet does itself would be sent by it, and so on for ever.
+        if (Interlocked.Exchange(ref hasEnded, 1) != 0 || !IsRead || OutletQueue.IsSending)
         {
             return;
         }
-        var all = new FieldList();
+        var took = duration ?? Stopwatch.GetElapsedTime(started);
+        var all = threadFields ??= new FieldList();
+        all.Clear();
         all.Append(first);
-        foreach (var field in fields is null ? [] : fields.Items)
+        if (fields is { } own)
         {
-            all.Set(field.Key, field.Value);
+            // Who sets one at this moment has looked before the end whether it has come.
+            lock (own)
+            {
+                foreach (var field in own.Items)
+                {
+                    all.Set(field.Key, field.Value);
+                }
+            }
         }
-        Telemetry.Publish(new OperationRecord
+        Telemetry.Statistics?.Record(Type, all.Items, took);
+        if (Telemetry.HasReceiver(this))
         {
-            Id = Id,
-            Type = Type,
-            Kind = Kind,
-            Start = startTime,
-            Duration = duration ?? Stopwatch.GetElapsedTime(started),
-            Fields = all.Items.ToArray(),
-            Trace = Trace,
-            IsEvent = IsEvent,
-            Error = Error,
-        });
+            Telemetry.Post(this, ToRecord(all.Items.ToArray(), took));
+        }
     }
 
     /// <summary>A coin that is tossed once for all children of a type.</summary>
@@ -200,18 +218,36 @@ public sealed class Operation : IDisposable
         return tossed.GetOrAdd(type, static (_, rate) => Sample.Toss(rate), rate);
     }
 
-    private FieldList Fields() => fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+    private FieldList? Fields() =>
+        this == None ? null : fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
 
-    private void Count(string? misuse)
+    private static void Count(string? misuse)
     {
-        if (misuse is not null && this != None)
+        if (misuse is not null)
         {
             Misuse.Count(misuse);
         }
     }
 
-    private TraceContext MakeTrace() =>
-        Enclosing is { } parent ? parent.Trace.Child() : TraceContext.Begin(remote, Telemetry.TraceProbability);
+    private OperationRecord ToRecord(Field[] all, TimeSpan took) => new()
+    {
+        Id = Id,
+        Type = Type,
+        Kind = Kind,
+        Start = startTime,
+        Duration = took,
+        Fields = all,
+        Trace = Trace,
+        IsEvent = IsEvent,
+        Error = Error,
+    };
+
+    private ActivityTraceId FindTraceId() =>
+        Enclosing is { } parent ? parent.Trace.TraceId : remote?.TraceId ?? ActivityTraceId.CreateRandom();
+
+    private TraceContext MakeTrace() => Enclosing is { } parent
+        ? parent.Trace.Child()
+        : TraceContext.Begin(ActivityTraceId.CreateFromString(TraceId), remote, Telemetry.TraceProbability);
 }
 
 /// <summary>Sets a field to the time that something took, when it is disposed of.</summary>

@@ -29,7 +29,6 @@ public sealed class TelemetrySystem : IAsyncDisposable
                 timers.Add(new MeterTimer(outlet.Name, meters));
             }
         }
-        HasReaders = outlets.Count > 0 || settings.Statistics;
         Statistics = settings.Statistics ? new Statistics() : null;
     }
 
@@ -40,7 +39,7 @@ public sealed class TelemetrySystem : IAsyncDisposable
     public static TelemetrySystem Off { get; } = Default;
 
     /// <summary>Whether anyone reads what ends.</summary>
-    public bool HasReaders { get; }
+    public bool HasReaders => HasOutlets || Statistics is not null;
 
     /// <summary>What was counted and timed; null when that is switched off.</summary>
     public Statistics? Statistics { get; }
@@ -48,6 +47,8 @@ public sealed class TelemetrySystem : IAsyncDisposable
     /// <summary>What became of the records, by the name of the outlet.</summary>
     public IEnumerable<KeyValuePair<string, OutletBooks>> Books =>
         outlets.Select(outlet => KeyValuePair.Create(outlet.Settings.Name, outlet.Queue.Books));
+
+    internal bool HasOutlets => outlets.Count > 0;
 
     /// <inheritdoc cref="TelemetrySettings.LogEvents"/>
     internal bool HasLogEvents => HasReaders && settings.LogEvents;
@@ -124,28 +125,36 @@ public sealed class TelemetrySystem : IAsyncDisposable
     private Sample? SampleOf(string type) =>
         settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
 
-    internal void Publish(OperationRecord record)
+    /// <summary>Whether the record of an operation goes anywhere.</summary>
+    internal bool HasReceiver(Operation operation)
     {
-        if (OutletQueue.IsSending)
+        foreach (var (outlet, _) in outlets)
         {
-            // What an outlet does itself would be sent by it, and so on for ever.
-            return;
+            if (Wants(outlet.Input, operation))
+            {
+                return true;
+            }
         }
-        Statistics?.Record(record);
+        return false;
+    }
+
+    internal void Post(Operation operation, OperationRecord record)
+    {
         foreach (var (outlet, queue) in outlets)
         {
-            var isWanted = outlet.Input switch
-            {
-                OutletInput.Events => record.IsEvent,
-                OutletInput.Spans => record.Trace.IsSampled,
-                _ => true,
-            };
-            if (isWanted)
+            if (Wants(outlet.Input, operation))
             {
                 queue.Post(record);
             }
         }
     }
+
+    private static bool Wants(OutletInput input, Operation operation) => input switch
+    {
+        OutletInput.Events => operation.IsEvent,
+        OutletInput.Spans => operation.Trace.IsSampled,
+        _ => true,
+    };
 
     /// <summary>32 lower-case hexadecimal digits, of which the first 8 are the Unix seconds: in the order of
     /// time.</summary>

@@ -27,7 +27,7 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
         if (Operation.Current is { } operation)
         {
             fields.Append("req_id", operation.Id);
-            fields.Append("trace_id", Activity.Current?.TraceId.ToHexString() ?? operation.Trace.TraceId.ToHexString());
+            fields.Append("trace_id", Activity.Current?.TraceId.ToHexString() ?? operation.TraceId);
         }
         fields.Append(LogEvent.Message, formatter(state, exception));
         string? template = null;

@@ -94,20 +94,22 @@ public sealed partial class MetricName(
 /// <param name="Text">The route, or the simplified query.</param>
 internal readonly record struct OperationKey(string Type, string? Method, string? Text, long Status)
 {
-    public static OperationKey Of(OperationRecord record)
+    public static OperationKey Of(OperationRecord record) =>
+        Of(record.Type, record.Fields as Field[] ?? [.. record.Fields]);
+
+    public static OperationKey Of(string type, ReadOnlySpan<Field> fields)
     {
-        ArgumentNullException.ThrowIfNull(record);
-        if (record.Type == "request"
-            && record.Find("method")?.Text is { } method
-            && record.Find("route")?.Text is { } route
-            && record.Find("status") is { Kind: FieldKind.Integer } status)
+        if (type == "request"
+            && Find(fields, "method").Text is { } method
+            && Find(fields, "route").Text is { } route
+            && Find(fields, "status") is { Kind: FieldKind.Integer } status)
         {
-            return new OperationKey(record.Type, Known(method), route, status.Integer);
+            return new OperationKey(type, Known(method), route, status.Integer);
         }
-        var isSql = record.Type == "sql" || record.Type.EndsWith(".sql", StringComparison.Ordinal);
-        return isSql && record.Find("query")?.Text is { } query
+        var isSql = type == "sql" || type.EndsWith(".sql", StringComparison.Ordinal);
+        return isSql && Find(fields, "query").Text is { } query
             ? new OperationKey("sql", null, MetricName.Simplify(query), 0)
-            : new OperationKey(record.Type, null, null, 0);
+            : new OperationKey(type, null, null, 0);
     }
 
     public MetricName ToName() => this switch
@@ -122,6 +124,18 @@ internal readonly record struct OperationKey(string Type, string? Method, string
         { Text: not null } => new([Type], [new("query", Text)]),
         _ => new(Type.Split('.')),
     };
+
+    private static FieldValue Find(ReadOnlySpan<Field> fields, string key)
+    {
+        foreach (var field in fields)
+        {
+            if (field.Key == key)
+            {
+                return field.Value;
+            }
+        }
+        return default;
+    }
 
     // Clients may make up methods, and each would be a name: as http.request.method of OpenTelemetry.
     private static string Known(string method) =>

@@ -17,11 +17,8 @@ public sealed class Statistics
     private volatile Table table = new();
 
     /// <summary>Counts an operation; allocates nothing once its name is known, but for queries.</summary>
-    public void Record(OperationRecord record)
-    {
-        var key = OperationKey.Of(record);
-        table.Find(key).Add(record.Duration.Ticks);
-    }
+    public void Record(string type, ReadOnlySpan<Field> fields, TimeSpan duration) =>
+        table.Find(OperationKey.Of(type, fields)).Add(duration.Ticks);
 
     /// <summary>In no order, names without operations left out. Each is consistent in itself.</summary>
     public IReadOnlyList<OperationStatistics> Snapshot()

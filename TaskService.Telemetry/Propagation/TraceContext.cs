@@ -35,9 +35,10 @@ public readonly record struct TraceContext(
     public TraceContext Child() => this with { SpanId = ActivitySpanId.CreateRandom(), ParentId = SpanId };
 
     /// <summary>The place of a request.</summary>
+    /// <param name="id">That of the caller's trace, or a new one.</param>
     /// <param name="remote">What the caller sent, which is obeyed; null, and the request begins a trace.</param>
     /// <param name="probability">That a trace is recorded about which nobody has decided, from 0 to 1.</param>
-    public static TraceContext Begin(RemoteTrace? remote, double probability)
+    public static TraceContext Begin(ActivityTraceId id, RemoteTrace? remote, double probability)
     {
         var decision = remote?.Decision ?? TraceDecision.Deferred;
         if (decision == TraceDecision.Deferred)
@@ -45,7 +46,7 @@ public readonly record struct TraceContext(
             decision = Sample.Toss(probability) ? TraceDecision.Sampled : TraceDecision.Dropped;
         }
         return new TraceContext(
-            remote?.TraceId ?? ActivityTraceId.CreateRandom(),
+            id,
             ActivitySpanId.CreateRandom(),
             remote?.SpanId,
             decision,

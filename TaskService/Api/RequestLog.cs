@@ -17,6 +17,9 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
     [ThreadStatic]
     private static FieldList? threadFields;
 
+    [ThreadStatic]
+    private static FieldList? threadRecord;
+
     public void Request(HttpContext http, Operation operation, RequestTarget target)
     {
         if (!levels.IsEnabled(LogLevel.Debug))
@@ -57,7 +60,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
         fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
-        fields.Append("trace_id", operation.Trace.TraceId.ToHexString());
+        fields.Append("trace_id", operation.TraceId);
         if (http.Request.IsHttps)
         {
             fields.Append("scheme", "https");
@@ -92,7 +95,8 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
     /// <summary>The record has what the line has, but for what it says in other ways.</summary>
     private static void End(Operation operation, ReadOnlySpan<Field> line, in RequestOutcome outcome)
     {
-        var record = new FieldList();
+        var record = threadRecord ??= new FieldList();
+        record.Clear();
         foreach (var field in line)
         {
             if (field.Key is not ("req_id" or "trace_id" or "time_ms" or LogEvent.Message or LogEvent.Trace))

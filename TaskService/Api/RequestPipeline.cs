@@ -80,10 +80,14 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private static string? HeaderOf(IHeaderDictionary headers, string name) =>
-        !headers.TryGetValue(name, out var values) || values.Count == 0 ? null
-        : name is "tracestate" or "baggage" ? values.ToString()
-        : values[0];
+    private static string? HeaderOf(IHeaderDictionary headers, string name) => name switch
+    {
+        // The server has these at hand, where others are looked up.
+        "traceparent" => headers.TraceParent is [var first, ..] ? first : null,
+        "tracestate" => headers.TraceState is { Count: > 0 } states ? states.ToString() : null,
+        "baggage" => headers.Baggage is { Count: > 0 } baggage ? baggage.ToString() : null,
+        _ => headers.TryGetValue(name, out var values) && values is [var first, ..] ? first : null,
+    };
 
     private static void Abort(HttpContext http)
     {

@@ -23,13 +23,33 @@ internal sealed class ObservedTaskStore : ITaskStore
     public Task OpenAsync(CancellationToken cancel) => store.OpenAsync(cancel);
 
     public ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel) =>
-        CallAsync("create", () => store.CreateAsync(task, remember, cancel), isNew => isNew);
+        Operations.RunAsync(
+            ".store.create",
+            (store, task, remember, cancel),
+            static async (operation, call) =>
+                Rows(operation, await call.store.CreateAsync(call.task, call.remember, call.cancel)));
 
     public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel) =>
-        CallAsync("find_key", () => store.FindKeyAsync(key, cancel), found => found is not null);
+        Operations.RunAsync(
+            ".store.find_key",
+            (store, key, cancel),
+            static async (operation, call) =>
+            {
+                var found = await call.store.FindKeyAsync(call.key, call.cancel);
+                Rows(operation, found is not null);
+                return found;
+            });
 
     public ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel) =>
-        CallAsync("find", () => store.FindAsync(id, cancel), found => found is not null);
+        Operations.RunAsync(
+            ".store.find",
+            (store, id, cancel),
+            static async (operation, call) =>
+            {
+                var found = await call.store.FindAsync(call.id, call.cancel);
+                Rows(operation, found is not null);
+                return found;
+            });
 
     public async IAsyncEnumerable<StoredTask> ListAsync(
         TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
@@ -48,20 +68,34 @@ internal sealed class ObservedTaskStore : ITaskStore
         store.ListIdsDescendingAsync(cancel);
 
     public ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel) =>
-        CallAsync("update", () => store.UpdateAsync(task, expected, cancel), refusal => refusal is null);
+        Operations.RunAsync(
+            ".store.update",
+            (store, task, expected, cancel),
+            static async (operation, call) =>
+            {
+                var refusal = await call.store.UpdateAsync(call.task, call.expected, call.cancel);
+                Rows(operation, refusal is null);
+                return refusal;
+            });
 
     public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
-        CallAsync("delete", () => store.DeleteAsync(id, expected, cancel), refusal => refusal is null);
+        Operations.RunAsync(
+            ".store.delete",
+            (store, id, expected, cancel),
+            static async (operation, call) =>
+            {
+                var refusal = await call.store.DeleteAsync(call.id, call.expected, call.cancel);
+                Rows(operation, refusal is null);
+                return refusal;
+            });
 
     public ValueTask PingAsync(CancellationToken cancel) => store.PingAsync(cancel);
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    private static ValueTask<T> CallAsync<T>(string name, Func<ValueTask<T>> call, Predicate<T> isRow) =>
-        Operations.RunAsync($".store.{name}", async operation =>
-        {
-            var result = await call();
-            operation.Set("row_count", isRow(result) ? 1 : 0);
-            return result;
-        });
+    private static bool Rows(Operation operation, bool isOne)
+    {
+        operation.Set("row_count", isOne ? 1 : 0);
+        return isOne;
+    }
 }

@@ -16,6 +16,9 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
     private readonly TimeProvider time;
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
     private readonly StatsdPackets packets;
+
+    // One object a name, so that its bytes are made once. Within the gate.
+    private readonly Dictionary<OperationKey, MetricName> names = [];
     private readonly SemaphoreSlim gate = new(1, 1);
     private IPEndPoint? target;
     private long resolvedAt;
@@ -62,10 +65,23 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
         gate.Dispose();
     }
 
-    private static Metric TimerOf(OperationRecord record) => new(
-        MetricName.Of(record),
+    private Metric TimerOf(OperationRecord record) => new(
+        NameOf(OperationKey.Of(record)),
         MetricKind.Timer,
         Math.Max(1, Math.Round(record.Duration.TotalMilliseconds, MidpointRounding.AwayFromZero)));
+
+    private MetricName NameOf(OperationKey key)
+    {
+        if (!names.TryGetValue(key, out var name))
+        {
+            if (names.Count >= StatsdPackets.NamesMax)
+            {
+                names.Clear();
+            }
+            names.Add(key, name = key.ToName());
+        }
+        return name;
+    }
 
     private async ValueTask SendAsync(Func<IEnumerable<Metric>> collect, CancellationToken cancel)
     {

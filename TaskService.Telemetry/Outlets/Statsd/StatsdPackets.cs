@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using TaskService.Telemetry.Logging;
 
 namespace TaskService.Telemetry.Outlets.Statsd;
@@ -19,6 +20,10 @@ internal sealed class StatsdPackets(StatsdSettings settings)
     private static readonly SearchValues<char> NotInName = SearchValues.Create(":|." + Controls);
     private static readonly SearchValues<char> NotInTag = SearchValues.Create("|," + Controls);
 
+    /// <summary>Names whose bytes are kept; beyond, they are made anew.</summary>
+    public const int NamesMax = 1_000;
+
+    private readonly Dictionary<MetricName, (byte[] Name, byte[] Tags)> known = [];
     private readonly Utf8Line line = new();
     private readonly ArrayBufferWriter<byte> bytes = new();
     private readonly List<Range> packets = [];
@@ -54,11 +59,8 @@ internal sealed class StatsdPackets(StatsdSettings settings)
 
     private void AppendLine(Metric metric)
     {
-        var isTagged = settings.Tags == StatsdTagFormat.Datadog;
-        var parts = isTagged ? metric.Name.Parts : metric.Name.Flat;
-        var name = string.Join('.', parts.Select(part => Clean(part, NotInName)));
-        line.Append(Cut(settings.Prefix + name, NameCharactersMax));
-        line.Append((byte)':');
+        var (name, tags) = BytesOf(metric.Name);
+        line.Append(name);
         // Never with an exponent, which not every receiver reads; and zero has no sign.
         line.Append(metric.Value + 0.0, "0.######");
         line.Append(metric.Kind switch
@@ -67,22 +69,35 @@ internal sealed class StatsdPackets(StatsdSettings settings)
             MetricKind.Gauge => "|g"u8,
             _ => "|ms"u8,
         });
-        if (isTagged)
-        {
-            AppendTags(metric.Name.Tags);
-        }
+        line.Append(tags);
     }
 
-    private void AppendTags(IReadOnlyList<KeyValuePair<string, string>> tags)
+    private (byte[] Name, byte[] Tags) BytesOf(MetricName name)
     {
-        for (var i = 0; i < tags.Count; i++)
+        if (!known.TryGetValue(name, out var bytesOfName))
         {
-            line.Append(i == 0 ? "|#"u8 : ","u8);
-            line.Append(Cut(Clean(tags[i].Key, NotInTag), TagCharactersMax));
-            line.Append((byte)':');
-            line.Append(Cut(Clean(tags[i].Value, NotInTag), TagCharactersMax));
+            if (known.Count >= NamesMax)
+            {
+                known.Clear();
+            }
+            known.Add(name, bytesOfName = MakeBytes(name));
         }
+        return bytesOfName;
     }
+
+    private (byte[] Name, byte[] Tags) MakeBytes(MetricName name)
+    {
+        var isTagged = settings.Tags == StatsdTagFormat.Datadog;
+        var parts = isTagged ? name.Parts : name.Flat;
+        var joined = string.Join('.', parts.Select(part => Clean(part, NotInName)));
+        var text = Cut(settings.Prefix + joined, NameCharactersMax);
+        var tags = string.Join(',', name.Tags.Select(tag => $"{CleanTag(tag.Key)}:{CleanTag(tag.Value)}"));
+        return (
+            [.. Encoding.UTF8.GetBytes(text), (byte)':'],
+            isTagged && tags.Length > 0 ? Encoding.UTF8.GetBytes("|#" + tags) : []);
+    }
+
+    private static string CleanTag(string text) => Cut(Clean(text, NotInTag), TagCharactersMax);
 
     private static string Clean(string text, SearchValues<char> unclean)
     {
@@ -96,6 +111,6 @@ internal sealed class StatsdPackets(StatsdSettings settings)
     }
 
     // Half of a surrogate pair would be no character.
-    private static ReadOnlySpan<char> Cut(string text, int max) =>
-        text.Length <= max ? text : text.AsSpan(0, char.IsHighSurrogate(text[max - 1]) ? max - 1 : max);
+    private static string Cut(string text, int max) =>
+        text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
 }
