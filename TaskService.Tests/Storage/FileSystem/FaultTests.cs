@@ -90,8 +90,9 @@ public sealed class FaultTests : IDisposable
             Assert.Equal(503, await CreateAsync(client, key: null));
             Assert.Equal(503, await StatusAsync(client, Ready));
             Assert.Equal(200, await StatusAsync(client, Tasks));
-            Assert.Contains(
-                process.Output, line => line.Contains("read-only until a restart", StringComparison.Ordinal));
+            await Until.TrueAsync(
+                () => process.Output.Any(line => line.Contains("read-only until a restart", StringComparison.Ordinal)),
+                "the line that says so");
         }
         using var again = Start(injection: null);
         using var retry = await again.ClientAsync();
