@@ -1,4 +1,4 @@
-using System.IO.Pipelines;
+using System.Buffers;
 using TaskService.Telemetry;
 
 namespace TaskService.Api;
@@ -154,15 +154,17 @@ internal sealed class AnswerWriter(bool debug)
             return sent;
         }
         using var coded = new MemoryStream();
-        var encoder = PipeWriter.Create(Negotiation.Encoder(coding, coded));
+        await using var encoder = Negotiation.Encoder(coding, coded);
+        var plain = new ArrayBufferWriter<byte>(TaskListBody.PieceBytesMax);
         while (!tasks.IsWritten)
         {
-            await tasks.WriteAsync(encoder);
-            await encoder.FlushAsync(http.RequestAborted);
+            plain.ResetWrittenCount();
+            await tasks.WriteAsync(plain);
+            await encoder.WriteAsync(plain.WrittenMemory, http.RequestAborted);
             if (tasks.IsWritten)
             {
                 // What the encoder still holds comes out when it is closed; the stream behind it stays open to be read.
-                await encoder.CompleteAsync();
+                await encoder.DisposeAsync();
             }
             var piece = coded.ToArray();
             await output.WriteAsync(piece, http.RequestAborted);

@@ -45,20 +45,16 @@ internal sealed class TaskListBody : IAsyncDisposable
         TodoListService tasks, TaskListQuery query, CancellationToken cancel)
     {
         var body = new TaskListBody(tasks.ListAsync(query.Tasks, cancel).GetAsyncEnumerator(cancel), query.Limit);
-        body.firstBytes = await body.FillAsync(body.first.AsMemory(0, PieceBytesMax));
-        if (body.isComplete)
+        try
         {
-            body.Whole = body.first.AsMemory(0, body.firstBytes);
-            body.Tag = XxHash128.HashToUInt128(body.Whole.Value.Span);
+            await body.FillFirstAsync(tasks, query, cancel);
+            return body;
         }
-        else if (query.Limit is not null)
+        catch
         {
-            // The head says where the page ends, so the rest of it is looked through before it is sent.
-            var waiting = body.tasks.Current.Id;
-            var rest = tasks.ListAsync(query.Tasks with { After = waiting }, cancel);
-            body.LastIdOfPage = await EndOfPageAsync(rest, body.left - 1, waiting);
+            await body.DisposeAsync();
+            throw;
         }
-        return body;
     }
 
     /// <summary>Writes the next piece.</summary>
@@ -103,6 +99,23 @@ internal sealed class TaskListBody : IAsyncDisposable
         return null;
     }
 
+    private async ValueTask FillFirstAsync(TodoListService list, TaskListQuery query, CancellationToken cancel)
+    {
+        firstBytes = await FillAsync(first.AsMemory(0, PieceBytesMax));
+        if (isComplete)
+        {
+            Whole = first.AsMemory(0, firstBytes);
+            Tag = XxHash128.HashToUInt128(Whole.Value.Span);
+        }
+        else if (query.Limit is not null)
+        {
+            // The head says where the page ends, so the rest of it is looked through before it is sent.
+            var waiting = tasks.Current.Id;
+            var rest = list.ListAsync(query.Tasks with { After = waiting }, cancel);
+            LastIdOfPage = await EndOfPageAsync(rest, left - 1, waiting);
+        }
+    }
+
     private async ValueTask<int> FillAsync(Memory<byte> piece)
     {
         var bytes = 0;
@@ -136,6 +149,8 @@ internal sealed class TaskListBody : IAsyncDisposable
             lastId = task.Id;
             left--;
         }
+        // Now, not with the answer: a page ends before its last task is read, and the reading with it.
+        await tasks.DisposeAsync();
         piece.Span[bytes++] = (byte)'}';
         isComplete = true;
         return bytes;

@@ -26,6 +26,7 @@ internal sealed class TaskWalk<T>(
         private readonly TaskPlace[] page = new TaskPlace[PageItems];
         private int count;
         private int next;
+        private bool isOver;
 
         public T Current { get; private set; } = null!;
 
@@ -51,8 +52,13 @@ internal sealed class TaskWalk<T>(
         {
             cancel.ThrowIfCancellationRequested();
             alsoCancel.ThrowIfCancellationRequested();
+            if (isOver)
+            {
+                return false;
+            }
             (count, next) = (copy(count == 0 ? null : page[count - 1], page), 0);
-            return count > 0;
+            isOver = count == 0;
+            return !isOver;
         }
     }
 }
