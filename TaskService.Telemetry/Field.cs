@@ -27,6 +27,9 @@ public enum FieldKind
 /// <summary>A value of a field, kept without boxing, so that setting one allocates nothing.</summary>
 public readonly record struct FieldValue
 {
+    // Lists within each other: one may hold itself, and the stack has an end that nothing catches.
+    private const int ListsMax = 4;
+
     private readonly object? reference;
     private readonly long bits;
 
@@ -98,15 +101,38 @@ public readonly record struct FieldValue
     /// </summary>
     public static FieldValue From(object? value)
     {
+        var itemsLeft = FieldList.ListItemsMax;
+        return From(value, ListsMax, ref itemsLeft);
+    }
+
+    private static FieldValue From(object? value, int lists, ref int itemsLeft)
+    {
         try
         {
-            return Convert(value);
+            return value is System.Collections.IEnumerable items and not string && lists > 0
+                ? FromItems(items, lists - 1, ref itemsLeft)
+                : Convert(value);
         }
         catch (Exception)
         {
             // Anything may happen in foreign code, and none of it is worth more than the event.
             return value!.GetType().FullName;
         }
+    }
+
+    private static FieldValue FromItems(System.Collections.IEnumerable items, int lists, ref int itemsLeft)
+    {
+        var list = new List<FieldValue>();
+        foreach (var item in items)
+        {
+            if (itemsLeft == 0)
+            {
+                break;
+            }
+            itemsLeft--;
+            list.Add(From(item, lists, ref itemsLeft));
+        }
+        return new(FieldKind.List, list.ToArray(), list.Count);
     }
 
     private static FieldValue Convert(object? value) => value switch
@@ -117,8 +143,7 @@ public readonly record struct FieldValue
         DateOnly date => date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture),
         DateTime time => Seconds(time.ToUniversalTime()),
         DateTimeOffset time => Seconds(time.UtcDateTime),
-        System.Collections.IEnumerable items =>
-            FromList([.. items.Cast<object?>().Take(FieldList.ListItemsMax).Select(From)]),
+        System.Collections.IEnumerable => value.GetType().FullName,
         bool flag => flag,
         byte or sbyte or short or ushort or int or uint or long =>
             System.Convert.ToInt64(value, CultureInfo.InvariantCulture),

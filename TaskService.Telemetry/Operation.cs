@@ -27,7 +27,7 @@ public sealed class Operation : IDisposable
     private FieldList? fields;
     private string? traceId;
     private StrongBox<TraceContext>? trace;
-    private ConcurrentDictionary<string, bool>? coins;
+    private ConcurrentDictionary<string, double>? coins;
     private int hasEnded;
 
     internal Operation(
@@ -72,7 +72,11 @@ public sealed class Operation : IDisposable
     public bool IsRead => Telemetry.HasReaders;
 
     /// <summary>The level of its line; null when how it ends decides.</summary>
-    public LogLevel? Level { get; set; }
+    public LogLevel? Level
+    {
+        get;
+        set => field = this == None ? null : value;
+    }
 
     /// <summary>What went wrong, in one line; null when nothing did.</summary>
     public string? Error { get; private set; }
@@ -149,6 +153,10 @@ public sealed class Operation : IDisposable
     public void Fail(Exception error)
     {
         ArgumentNullException.ThrowIfNull(error);
+        if (this == None)
+        {
+            return;
+        }
         Error = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}";
         Set("exception", error.ToString());
     }
@@ -173,7 +181,12 @@ public sealed class Operation : IDisposable
     {
         if (Ambient.Value == this)
         {
-            Ambient.Value = Enclosing;
+            var next = Enclosing;
+            while (next is { HasEnded: true })
+            {
+                next = next.Enclosing;
+            }
+            Ambient.Value = next;
         }
         End([]);
     }
@@ -199,7 +212,7 @@ public sealed class Operation : IDisposable
             {
                 foreach (var field in own.Items)
                 {
-                    all.Set(field.Key, field.Value);
+                    Count(all.Set(field.Key, field.Value));
                 }
             }
         }
@@ -210,12 +223,12 @@ public sealed class Operation : IDisposable
         }
     }
 
-    /// <summary>A coin that is tossed once for all children of a type.</summary>
-    internal bool TossFor(string type, double rate)
+    /// <summary>A coin that is tossed once for all children of a type: a number from 0 to 1.</summary>
+    internal double CoinFor(string type)
     {
         // First come, first served: whoever comes at the same time sees the same coin.
         var tossed = coins ?? Interlocked.CompareExchange(ref coins, new(StringComparer.Ordinal), null) ?? coins;
-        return tossed.GetOrAdd(type, static (_, rate) => Sample.Toss(rate), rate);
+        return tossed.GetOrAdd(type, static _ => Sample.NewCoin());
     }
 
     private FieldList? Fields() =>

@@ -51,14 +51,14 @@ internal static class OperationName
             && (type.Length == bare.Length || type[type.Length - bare.Length - 1] == '.');
     }
 
-    /// <summary>The operation with the longest type of which the name is a continuation.</summary>
+    /// <summary>The open operation with the longest type of which the name is a continuation.</summary>
     private static Operation? Within(string name, Operation? operation)
     {
         Operation? found = null;
         for (; operation is not null; operation = operation.Enclosing)
         {
             var type = operation.Type;
-            if (name.StartsWith(type, StringComparison.Ordinal) && name.Length > type.Length
+            if (!operation.HasEnded && name.StartsWith(type, StringComparison.Ordinal) && name.Length > type.Length
                 && name[type.Length] == '.' && type.Length > (found?.Type.Length ?? 0))
             {
                 found = operation;

@@ -12,10 +12,10 @@ namespace TaskService.Telemetry;
 /// <param name="Rate">0 for none to 1 for all.</param>
 public readonly record struct Sample(string Of, double Rate)
 {
-    /// <summary>Heads, with this probability.</summary>
-    internal static bool Toss(double probability) =>
+    /// <summary>From 0 to below 1.</summary>
+    internal static double NewCoin() =>
 #pragma warning disable CA5394 // Nobody gains anything by guessing it, and it costs no system call.
-        Random.Shared.NextDouble() < probability;
+        Random.Shared.NextDouble();
 #pragma warning restore CA5394
 
     /// <summary>Decides for an operation that is about to start.</summary>
@@ -32,6 +32,6 @@ public readonly record struct Sample(string Of, double Rate)
             _ when OperationName.Ends(type, Of) => null,
             _ => OperationName.Open(Of, enclosing),
         };
-        return decider?.TossFor(Of == ".." ? type : "", Rate) ?? Toss(Rate);
+        return (decider?.CoinFor(Of == ".." ? type : "") ?? NewCoin()) < Rate;
     }
 }

@@ -221,14 +221,29 @@ public sealed class OperationTests : IAsyncLifetime
     {
         using (var operation = events.Telemetry.Start("a"))
         {
-            using var wait = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
             using (Operations.Time("waited"))
             {
+                using var wait = new PeriodicTimer(TimeSpan.FromMilliseconds(250));
                 await wait.WaitForNextTickAsync();
             }
         }
         var waited = Assert.Single(await events.ReadAsync()).GetProperty("body").GetProperty("waited").GetDouble();
         Assert.InRange(waited, 245, 60_000);
+    }
+
+    [Fact]
+    public async Task What_goes_on_after_its_request_is_no_child_by_name_and_nothing_that_ended_is_current()
+    {
+        var request = events.Telemetry.Start("request");
+        var inner = Operations.Start(".inner");
+        request.Dispose();
+        Operations.Start("request.cache").Dispose();
+        inner.Dispose();
+        Assert.Null(Operations.Current);
+        var all = await events.ReadAsync();
+        Assert.Equal(["request", "request.cache", "request.inner"], Types(all));
+        Assert.Equal(Ids(all)[0], Ids(all)[2]);
+        Assert.NotEqual(Ids(all)[0], Ids(all)[1]);
     }
 
     [Fact]
@@ -265,6 +280,20 @@ public sealed class OperationTests : IAsyncLifetime
         });
 
     [Fact]
+    public Task A_list_that_holds_itself_has_an_end() => AssertBodyAsync(
+        """{"self":[1,[1,[1,[1,"System.Object[]"]]]],"many":1000}""",
+        operation =>
+        {
+            var self = new object[] { 1, null! };
+            self[1] = self;
+            operation.Set("self", FieldValue.From(self));
+            // Of each there are ten thousand millions within each other.
+            var many = new object[1_000];
+            Array.Fill(many, many);
+            operation.Set("many", CountIn(FieldValue.From(many)));
+        });
+
+    [Fact]
     public async Task A_hundred_at_once_never_mix()
     {
         var turns = new SemaphoreSlim(0);
@@ -294,6 +323,8 @@ public sealed class OperationTests : IAsyncLifetime
             Assert.Equal($"id{expected}", one.GetProperty("id").GetString());
         });
     }
+
+    private static long CountIn(FieldValue value) => value.Items.Sum(item => 1 + CountIn(item));
 
     private static List<string> Types(List<JsonElement> all) =>
         [.. all.Select(one => one.GetProperty("type").GetString()!)];

@@ -63,6 +63,17 @@ public sealed class SampleTests
         Assert.InRange(ofRequests.Count, 60, 140);
     }
 
+    [Theory]
+    [InlineData("^")]
+    [InlineData("request")]
+    public async Task Each_type_has_its_own_rate_of_a_coin_that_is_shared(string of)
+    {
+        await using var events = new EventFile(("request.sql", new Sample(of, 1)), ("request.http", new Sample(of, 0)));
+        var kept = await ChildrenAsync(events, parents: 20);
+        Assert.Equal(20, kept.Count);
+        Assert.All(kept, one => Assert.StartsWith("request.sql ", one.Key, StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Without_the_event_of_a_parent_its_children_have_none_but_others_have()
     {

@@ -43,7 +43,7 @@ public readonly record struct TraceContext(
         var decision = remote?.Decision ?? TraceDecision.Deferred;
         if (decision == TraceDecision.Deferred)
         {
-            decision = Sample.Toss(probability) ? TraceDecision.Sampled : TraceDecision.Dropped;
+            decision = Sample.NewCoin() < probability ? TraceDecision.Sampled : TraceDecision.Dropped;
         }
         return new TraceContext(
             id,

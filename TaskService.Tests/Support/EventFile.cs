@@ -17,6 +17,7 @@ internal sealed class EventFile : IAsyncDisposable
             "events", OutletInput.Events, () => JsonEventOutlet.ToFile(file), new OutletQueueSettings
             {
                 RecordsMax = 100_000,
+                CloseTimeMax = Until.Limit,
             });
         Telemetry = new TelemetrySystem(
             new TelemetrySettings
