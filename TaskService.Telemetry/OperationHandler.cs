@@ -20,12 +20,40 @@ public sealed class OperationHandler : DelegatingHandler
     protected override async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        using var operation = Begin(request);
+        try
+        {
+            return Answered(operation, await base.SendAsync(request, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception error)
+        {
+            Failed(operation, error);
+            throw;
+        }
+    }
+
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using var operation = Begin(request);
+        try
+        {
+            return Answered(operation, base.Send(request, cancellationToken));
+        }
+        catch (Exception error)
+        {
+            Failed(operation, error);
+            throw;
+        }
+    }
+
+    private static Operation Begin(HttpRequestMessage request)
+    {
         ArgumentNullException.ThrowIfNull(request);
         if (Operation.Current is not { } caller || Outlets.OutletQueue.IsSending)
         {
-            return await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            return Operation.None;
         }
-        using var operation = Operations.Start(".httpclient", kind: ActivityKind.Client);
+        var operation = Operations.Start(".httpclient", kind: ActivityKind.Client);
         // Without a reader there is no operation, but the other side has a place in the trace all the same.
         var place = operation == Operation.None ? caller.Trace.Child() : operation.Trace;
         TracePropagation.Write(place, caller.Telemetry.Propagation, request.Headers, SetHeader);
@@ -34,23 +62,26 @@ public sealed class OperationHandler : DelegatingHandler
         // Without what may be a secret: user, password and query.
         operation.Set("request.uri", request.RequestUri?.GetComponents(
             UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
-        operation.Set("request.size", request.Content?.Headers.ContentLength ?? 0);
-        try
-        {
-            var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-            operation.Set("response.code", (int)response.StatusCode);
-            operation.Set("response.size", SizeOf(response.Content.Headers.ContentLength));
-            return response;
-        }
-        catch (Exception error)
-        {
-            operation.Set("response.code", NoAnswer);
-            operation.Fail(error);
-            throw;
-        }
+        operation.Set("request.size", request.Content is null ? 0 : SizeOf(request.Content));
+        return operation;
     }
 
-    private static FieldValue SizeOf(long? bytes) => bytes is { } known ? known : default(FieldValue);
+    private static HttpResponseMessage Answered(Operation operation, HttpResponseMessage response)
+    {
+        operation.Set("response.code", (int)response.StatusCode);
+        operation.Set("response.size", SizeOf(response.Content));
+        return response;
+    }
+
+    private static void Failed(Operation operation, Exception error)
+    {
+        operation.Set("response.code", NoAnswer);
+        operation.Fail(error);
+    }
+
+    /// <summary>Null when it is not known before.</summary>
+    private static FieldValue SizeOf(HttpContent content) =>
+        content.Headers.ContentLength is { } bytes ? bytes : default(FieldValue);
 
     private static void SetHeader(HttpRequestHeaders headers, string name, string value)
     {

@@ -100,6 +100,10 @@ public sealed class TelemetrySystem : IAsyncDisposable
     /// <summary>Sends what waits, in the time that each outlet has for it, and closes all of them.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (Default == this)
+        {
+            Default = Off;
+        }
         // Before the outlets, through which they go; once.
         var last = timers.ToList();
         timers.Clear();

@@ -35,6 +35,9 @@ public sealed class TelemetrySectionTests
         "telemetry.outlets.a.address: must be a host, or a host and a port: "
         + "\"a b\": \"a b\" is neither a host name nor an address")]
     [InlineData(
+        "telemetry: { outlets: { a: { path: x }, b: { path: ./x } } }",
+        "telemetry.outlets.b.path: \"./x\" is already written by another outlet or log handler")]
+    [InlineData(
         "telemetry: { outlets: { a: { records-max: 0 } } }",
         "telemetry.outlets.a.records-max: must be a whole number from 1 to 1000000, not \"0\"")]
     public void What_is_wrong_is_said_in_one_line(string yaml, string problem)
@@ -63,7 +66,7 @@ public sealed class TelemetrySectionTests
         var file = directory.File("events.json");
         await using (var service = await RunningService.StartAsync(
             taskDb: $"fs: '{directory.File("store")}'",
-            logging: $"telemetry: {{ outlets: {{ events: {{ path: '{file}' }} }} }}" + Silent))
+            logging: $"telemetry: {{ outlets: {{ events: {{ path: '{file}', close-time-max-ms: 60000 }} }} }}{Silent}"))
         {
             var path = await service.CreateAsync(Some.TaskJson);
             await service.CreateAsync(Some.TaskJson);
@@ -93,6 +96,33 @@ public sealed class TelemetrySectionTests
             Assert.Equal(request.GetProperty("id").GetString(), call.GetProperty("id").GetString());
             Assert.Equal(request.GetProperty("span_id").GetString(), call.GetProperty("parent_id").GetString());
         }
+    }
+
+    [Fact]
+    public async Task An_outlet_that_is_not_there_loses_records_says_so_and_no_request_knows()
+    {
+        using var hits = new LimitHits();
+        using var files = new LogFiles();
+        await using var service = await RunningService.StartAsync(logging: files.Yaml + """
+
+            telemetry:
+              outlets:
+                lost: { type: statsd, address: name.invalid, records-max: 10, batch-records-max: 5 }
+            """);
+        for (var i = 0; i < 100; i++)
+        {
+            using var answer = await service.SendAsync("GET", "/tasks/none");
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+        // Each request is two operations, itself and its call of the store.
+        await Until.TrueAsync(() => hits["taskservice.outlet.drops lost"] >= 2 * 100 - 10, "drops");
+        var begin = await Until.ResultAsync(
+            () => files.Read("brief").FirstOrDefault(line => line.Contains("OUTLET DROPS", StringComparison.Ordinal)),
+            "the line");
+        Assert.Contains(
+            " taskservice.outlets WARNING : message=\"OUTLET DROPS BEGIN\" outlet=\"lost\" dropped=",
+            begin,
+            StringComparison.Ordinal);
     }
 
     [Fact]

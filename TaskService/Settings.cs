@@ -45,11 +45,14 @@ internal sealed record Settings(
         ApplyCommandLine(map, options);
 
         var root = new ConfigSection("", map, file, problems);
+        var service = ServiceSettings.Read(root.Section("service"));
+        var http = HttpSettings.Read(root.Section("http"));
+        var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var settings = new Settings(
-            ServiceSettings.Read(root.Section("service")),
-            HttpSettings.Read(root.Section("http")),
-            LoggingSettings.Read(root.Section("logging"), options.Debug),
-            TelemetrySection.Read(root.Section("telemetry")),
+            service,
+            http,
+            logging,
+            TelemetrySection.Read(root.Section("telemetry"), logging),
             StorageEngines.Read(root, "task-db"),
             options.Debug);
         root.ReportUnknown();

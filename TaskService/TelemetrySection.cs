@@ -25,7 +25,18 @@ internal static class TelemetrySection
     private static readonly (string, StatsdTagFormat)[] TagFormats =
         [("none", StatsdTagFormat.None), ("datadog", StatsdTagFormat.Datadog)];
 
-    public static TelemetrySettings Read(ConfigSection section) => new()
+    /// <param name="section">The <c>telemetry</c> section.</param>
+    /// <param name="logging">Has files of its own, which no outlet may write.</param>
+    public static TelemetrySettings Read(ConfigSection section, LogSettings logging)
+    {
+        var files = logging.Handlers.Values
+            .Where(handler => handler.File is { Path.Length: > 0 })
+            .Select(handler => Path.GetFullPath(handler.File!.Path))
+            .ToHashSet();
+        return Read(section, files);
+    }
+
+    private static TelemetrySettings Read(ConfigSection section, HashSet<string> files) => new()
     {
         TraceProbability = section.Number("trace-probability", 0, 0, 1),
         Propagation = section.Choice("propagation", PropagationFormat.W3C, Formats),
@@ -34,16 +45,19 @@ internal static class TelemetrySection
         EventSamples = section.Section("event-samples").Sections().ToDictionary(
             type => type.Name,
             type => new Sample(type.Section.Text("of", "."), type.Section.Number("rate", 1, 0, 1))),
-        Outlets = [.. section.Section("outlets").Sections().Select(outlet => ReadOutlet(outlet.Name, outlet.Section))],
+        Outlets =
+        [
+            .. section.Section("outlets").Sections().Select(outlet => ReadOutlet(outlet.Name, outlet.Section, files)),
+        ],
     };
 
-    private static OutletSettings ReadOutlet(string name, ConfigSection outlet)
+    private static OutletSettings ReadOutlet(string name, ConfigSection outlet, HashSet<string> files)
     {
         var kind = outlet.Choice("type", Kinds[0].Kind, Kinds);
         var queue = new OutletQueueSettings();
         var recordsMax = (int)outlet.Integer("records-max", queue.RecordsMax, 1, 1_000_000);
         var batchRecordsMax = (int)outlet.Integer("batch-records-max", queue.BatchRecordsMax, 1, 1_000_000);
-        return new OutletSettings(name, kind.Input, kind.Read(outlet), new OutletQueueSettings
+        return new OutletSettings(name, kind.Input, kind.Read(outlet, files), new OutletQueueSettings
         {
             RecordsMax = recordsMax,
             BatchRecordsMax = Math.Min(batchRecordsMax, recordsMax),
@@ -57,9 +71,13 @@ internal static class TelemetrySection
     private static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
         TimeSpan.FromMilliseconds(section.Integer(key, (long)fallback.TotalMilliseconds, 1, 600_000));
 
-    private static Func<IOutlet> ReadJson(ConfigSection outlet)
+    private static Func<IOutlet> ReadJson(ConfigSection outlet, HashSet<string> files)
     {
         var path = outlet.Text("path", "");
+        if (path.Length > 0 && !files.Add(Path.GetFullPath(path)))
+        {
+            outlet.Problem("path", $"\"{path}\" is already written by another outlet or log handler");
+        }
         var file = new LogFileSettings(
             path,
             outlet.Integer("max-bytes", 10 * 1024 * 1024, 0, long.MaxValue),
@@ -67,7 +85,7 @@ internal static class TelemetrySection
         return () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file);
     }
 
-    private static Func<IOutlet> ReadStatsd(ConfigSection outlet)
+    private static Func<IOutlet> ReadStatsd(ConfigSection outlet, HashSet<string> _)
     {
         if (!StatsdSettings.TryParse(outlet.Text("address", "localhost"), out var host, out var port, out var error))
         {
@@ -86,5 +104,5 @@ internal static class TelemetrySection
         return () => new StatsdOutlet(settings, new MeterReader(meters));
     }
 
-    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, Func<IOutlet>> Read);
+    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, HashSet<string>, Func<IOutlet>> Read);
 }

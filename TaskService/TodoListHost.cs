@@ -19,11 +19,9 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly ITaskStore store;
     private readonly Lazy<Task> stopped;
 
-    private TodoListHost(Settings settings, LogSystem logs)
+    private TodoListHost(Settings settings, LogSystem logs, TelemetrySystem telemetry)
     {
-        (this.settings, this.logs) = (settings, logs);
-        telemetry = new TelemetrySystem(settings.Telemetry, Warn);
-        TelemetrySystem.Default = telemetry;
+        (this.settings, this.logs, this.telemetry) = (settings, logs, telemetry);
         app = Program.Build(settings, logs, telemetry, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
         stopped = new Lazy<Task>(StopOnceAsync);
@@ -37,7 +35,7 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <exception cref="IOException">The port or a log file cannot be opened.</exception>
     public static async Task<TodoListHost> StartAsync(Settings settings, CancellationToken cancel)
     {
-        var host = Create(settings);
+        var host = await CreateAsync(settings);
         try
         {
             await host.app.Services.GetRequiredService<TodoListService>().OpenAsync(cancel);
@@ -59,15 +57,23 @@ internal sealed class TodoListHost : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    private static TodoListHost Create(Settings settings)
+    private static async Task<TodoListHost> CreateAsync(Settings settings)
     {
         var logs = new LogSystem(settings.Logging);
+        TelemetrySystem? telemetry = null;
         try
         {
-            return new TodoListHost(settings, logs);
+            telemetry = new TelemetrySystem(
+                settings.Telemetry, (message, outlet, count) => Warn(logs, message, outlet, count));
+            TelemetrySystem.Default = telemetry;
+            return new TodoListHost(settings, logs, telemetry);
         }
         catch
         {
+            if (telemetry is not null)
+            {
+                await telemetry.DisposeAsync();
+            }
             logs.Dispose();
             throw;
         }
@@ -123,7 +129,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Information, fields));
     }
 
-    private void Warn(string message, string outlet, long count)
+    private static void Warn(LogSystem logs, string message, string outlet, long count)
     {
         var channel = logs.Channel("taskservice.outlets");
         Field[] fields = [new(LogEvent.Message, message), new("outlet", outlet), new("dropped", count)];

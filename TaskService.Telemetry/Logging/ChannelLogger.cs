@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
@@ -27,7 +26,7 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
         if (Operation.Current is { } operation)
         {
             fields.Append("req_id", operation.Id);
-            fields.Append("trace_id", Activity.Current?.TraceId.ToHexString() ?? operation.TraceId);
+            fields.Append("trace_id", operation.TraceId);
         }
         fields.Append(LogEvent.Message, formatter(state, exception));
         string? template = null;

@@ -5,7 +5,7 @@ namespace TaskService.Telemetry.Outlets;
 /// <summary>Has an outlet send what meters measure, time and again, and once more at the end.</summary>
 internal sealed class MeterTimer : IAsyncDisposable
 {
-    private static readonly TimeSpan SendTimeMax = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan SendTimeMax = TimeSpan.FromSeconds(1);
 
     private static readonly Meter Meter = new("TaskService.Telemetry");
 
@@ -20,11 +20,7 @@ internal sealed class MeterTimer : IAsyncDisposable
     public MeterTimer(string name, IMeterOutlet outlet)
     {
         (this.name, this.outlet) = (name, outlet);
-        // In no operation of whoever starts it.
-        using (ExecutionContext.SuppressFlow())
-        {
-            worker = Task.Run(RunAsync);
-        }
+        worker = OutletQueue.RunApart(RunAsync);
     }
 
     public async ValueTask DisposeAsync()
@@ -44,8 +40,9 @@ internal sealed class MeterTimer : IAsyncDisposable
             using var time = new CancellationTokenSource(SendTimeMax);
             try
             {
-                // Not longer, also when the outlet does not heed its token.
-                await outlet.SendMetersAsync(time.Token).AsTask().WaitAsync(SendTimeMax * 2).ConfigureAwait(false);
+                // In a thread that it may block, and not longer, also when it does not heed its token.
+                var sent = Task.Run(() => outlet.SendMetersAsync(time.Token).AsTask());
+                await sent.WaitAsync(SendTimeMax * 2).ConfigureAwait(false);
             }
             catch (Exception)
             {

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using TaskService.Telemetry;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -150,6 +152,32 @@ public sealed class TracingTests
     }
 
     [Fact]
+    public async Task An_activity_of_someone_else_changes_no_header_and_no_id()
+    {
+        using var source = new ActivitySource("Someone.Else");
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = other => other.Name == source.Name,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var app = await ObservedApp.StartAsync("propagation: b3");
+        app.Source = source;
+        var headers = await app.HeadersOfCallAsync();
+        Assert.DoesNotContain("traceparent", headers.Keys, StringComparer.OrdinalIgnoreCase);
+        Assert.Matches("^[0-9a-f]{32}$", headers["X-B3-TraceId"]);
+    }
+
+    [Fact]
+    public async Task A_call_that_waits_is_observed_as_well()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        await app.GetAsync($"/calls-and-waits?{app.Address}headers");
+        var call = (await app.EventsAsync(3)).Single(one => Text(one, "type") == "request.httpclient");
+        Assert.Equal(200, call.GetProperty("body").GetProperty("response").GetProperty("code").GetInt32());
+    }
+
+    [Fact]
     public async Task Debug_goes_on_as_debug()
     {
         await using var app = await ObservedApp.StartAsync("propagation: b3");
@@ -157,6 +185,7 @@ public sealed class TracingTests
             ("X-B3-TraceId", Trace), ("X-B3-SpanId", Span), ("X-B3-Flags", "1"));
         Assert.Equal((Trace, "1"), (headers["X-B3-TraceId"], headers["X-B3-Flags"]));
         Assert.DoesNotContain("X-B3-Sampled", headers.Keys, StringComparer.OrdinalIgnoreCase);
+        Assert.DoesNotContain("traceparent", headers.Keys, StringComparer.OrdinalIgnoreCase);
     }
 
     [Theory]
@@ -178,11 +207,11 @@ public sealed class TracingTests
     public async Task A_header_that_code_sets_itself_stays()
     {
         await using var app = await ObservedApp.StartAsync();
-        using var client = new HttpClient(new TaskService.Telemetry.OperationHandler
+        using var client = new HttpClient(new OperationHandler
         {
             InnerHandler = new SocketsHttpHandler(),
         });
-        TaskService.Telemetry.TelemetrySystem.Off.StartRequest("ours", null);
+        TelemetrySystem.Off.StartRequest("ours", null);
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(app.Address, "/headers"));
         request.Headers.Add("X-Request-ID", "theirs");
         using var answer = await client.SendAsync(request);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
@@ -47,6 +48,13 @@ internal sealed class ObservedApp : IAsyncDisposable
         app = builder.Build();
         var routes = new Routes();
         routes.Add("GET", "/calls", CallAsync);
+        routes.Add("GET", "/calls-and-waits", (http, cancel) =>
+        {
+            using var client = http.RequestServices.GetRequiredService<IHttpClientFactory>().CreateClient();
+            using var request = new HttpRequestMessage(HttpMethod.Get, http.Request.QueryString.Value![1..]);
+            using var answer = client.Send(request, cancel);
+            return Task.CompletedTask;
+        });
         routes.Add("GET", "/headers", async (http, cancel) =>
             await http.Response.WriteAsJsonAsync(
                 http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString()), cancel));
@@ -72,6 +80,9 @@ internal sealed class ObservedApp : IAsyncDisposable
             new RequestLimits(requestsMax: 1_000, TimeSpan.FromSeconds(30)),
             CancellationToken.None).InvokeAsync);
     }
+
+    /// <summary>Makes an activity around each call; null for none.</summary>
+    public ActivitySource? Source { get; set; }
 
     public Uri Address => new(app.Urls.First());
 
@@ -127,8 +138,9 @@ internal sealed class ObservedApp : IAsyncDisposable
         directory.Dispose();
     }
 
-    private static async Task CallAsync(HttpContext http, CancellationToken cancel)
+    private async Task CallAsync(HttpContext http, CancellationToken cancel)
     {
+        using var activity = Source?.StartActivity("call");
         var factory = http.RequestServices.GetRequiredService<IHttpClientFactory>();
         using var client = factory.CreateClient();
         try
