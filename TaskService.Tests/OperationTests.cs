@@ -268,7 +268,7 @@ public sealed class OperationTests : IAsyncLifetime
     [Fact]
     public Task Any_value_is_kept_as_something() => AssertBodyAsync(
         """{"d":"6.66","day":"2013-12-10","at":1386633600.5,"nan":"NaN","list":[1,[null,"x"]],"self":"""
-        + "\"TaskService.Tests.OperationTests+Broken\"}",
+        + $"\"{typeof(Broken).FullName}\"}}",
         operation =>
         {
             operation.Set("d", FieldValue.From(6.66m));
