@@ -23,33 +23,25 @@ internal sealed class ObservedTaskStore : ITaskStore
     public Task OpenAsync(CancellationToken cancel) => store.OpenAsync(cancel);
 
     public ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel) =>
-        Operations.RunAsync(
+        CallAsync(
             ".store.create",
             (store, task, remember, cancel),
-            static async (operation, call) =>
-                Rows(operation, await call.store.CreateAsync(call.task, call.remember, call.cancel)));
+            static call => call.store.CreateAsync(call.task, call.remember, call.cancel),
+            static isNew => isNew);
 
     public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel) =>
-        Operations.RunAsync(
+        CallAsync(
             ".store.find_key",
             (store, key, cancel),
-            static async (operation, call) =>
-            {
-                var found = await call.store.FindKeyAsync(call.key, call.cancel);
-                Rows(operation, found is not null);
-                return found;
-            });
+            static call => call.store.FindKeyAsync(call.key, call.cancel),
+            static found => found is not null);
 
     public ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel) =>
-        Operations.RunAsync(
+        CallAsync(
             ".store.find",
             (store, id, cancel),
-            static async (operation, call) =>
-            {
-                var found = await call.store.FindAsync(call.id, call.cancel);
-                Rows(operation, found is not null);
-                return found;
-            });
+            static call => call.store.FindAsync(call.id, call.cancel),
+            static found => found is not null);
 
     public async IAsyncEnumerable<StoredTask> ListAsync(
         TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
@@ -68,34 +60,30 @@ internal sealed class ObservedTaskStore : ITaskStore
         store.ListIdsDescendingAsync(cancel);
 
     public ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel) =>
-        Operations.RunAsync(
+        CallAsync(
             ".store.update",
             (store, task, expected, cancel),
-            static async (operation, call) =>
-            {
-                var refusal = await call.store.UpdateAsync(call.task, call.expected, call.cancel);
-                Rows(operation, refusal is null);
-                return refusal;
-            });
+            static call => call.store.UpdateAsync(call.task, call.expected, call.cancel),
+            static refusal => refusal is null);
 
     public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
-        Operations.RunAsync(
+        CallAsync(
             ".store.delete",
             (store, id, expected, cancel),
-            static async (operation, call) =>
-            {
-                var refusal = await call.store.DeleteAsync(call.id, call.expected, call.cancel);
-                Rows(operation, refusal is null);
-                return refusal;
-            });
+            static call => call.store.DeleteAsync(call.id, call.expected, call.cancel),
+            static refusal => refusal is null);
 
     public ValueTask PingAsync(CancellationToken cancel) => store.PingAsync(cancel);
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    private static bool Rows(Operation operation, bool isOne)
-    {
-        operation.Set("row_count", isOne ? 1 : 0);
-        return isOne;
-    }
+    // What the call needs is handed on, so that nothing has to be made for it but the operation.
+    private static ValueTask<T> CallAsync<TState, T>(
+        string name, TState state, Func<TState, ValueTask<T>> call, Predicate<T> isRow) =>
+        Operations.RunAsync(name, (state, call, isRow), static async (operation, work) =>
+        {
+            var result = await work.call(work.state);
+            operation.Set("row_count", work.isRow(result) ? 1 : 0);
+            return result;
+        });
 }
