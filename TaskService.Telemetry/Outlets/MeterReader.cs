@@ -16,6 +16,7 @@ public sealed class MeterReader : IDisposable
 
     private readonly Lock gate = new();
     private readonly MeterListener listener = new();
+    private readonly Meter own = new("TaskService.Telemetry");
     private readonly List<Series> all = [];
     private readonly int seriesMax;
     private List<Metric> timers = [];
@@ -27,11 +28,11 @@ public sealed class MeterReader : IDisposable
     public MeterReader(IReadOnlyList<string> meters, int seriesMax = 1000)
     {
         this.seriesMax = seriesMax;
-        listener.InstrumentPublished = (instrument, own) =>
+        listener.InstrumentPublished = (instrument, self) =>
         {
             if (meters.Any(name => Covers(name, instrument.Meter.Name)))
             {
-                own.EnableMeasurementEvents(instrument, new Dictionary<Tag[], Series>(TagComparer.Instance));
+                self.EnableMeasurementEvents(instrument, new Dictionary<Tag[], Series>(TagComparer.Instance));
             }
         };
         listener.SetMeasurementEventCallback<byte>(Measure);
@@ -41,6 +42,9 @@ public sealed class MeterReader : IDisposable
         listener.SetMeasurementEventCallback<float>(Measure);
         listener.SetMeasurementEventCallback<double>(Measure);
         listener.SetMeasurementEventCallback<decimal>(Measure);
+        // Observed, not counted where it happens: that would be a measurement within a measurement.
+        own.CreateObservableCounter(
+            "taskservice.outlet.meter.drops", () => Dropped, "{measurement}", "Measurements that were lost.");
         listener.Start();
         Observe();
         lock (gate)
@@ -78,7 +82,11 @@ public sealed class MeterReader : IDisposable
         }
     }
 
-    public void Dispose() => listener.Dispose();
+    public void Dispose()
+    {
+        listener.Dispose();
+        own.Dispose();
+    }
 
     private static bool Covers(string name, string meter) =>
         meter.StartsWith(name, StringComparison.Ordinal) && (meter.Length == name.Length || meter[name.Length] == '.');

@@ -10,6 +10,19 @@ public sealed class MeterReaderTests : IDisposable
     public void Dispose() => meter.Dispose();
 
     [Fact]
+    public void What_is_lost_is_counted_where_it_is_seen()
+    {
+        using var seen = new MeterReader(["TaskService.Telemetry"]);
+        using var meter = new Meter("Lost");
+        using var reader = new MeterReader([meter.Name]);
+        meter.CreateGauge<double>("x").Record(double.NaN);
+        Assert.Equal(1, reader.Dropped);
+        Assert.Contains(
+            seen.Collect(),
+            metric => string.Join('.', metric.Name.Flat) == "taskservice.outlet.meter.drops" && metric.Value == 1);
+    }
+
+    [Fact]
     public void Counters_are_summed_between_two_collections()
     {
         var bytes = meter.CreateCounter<long>("io.bytes");
