@@ -23,13 +23,16 @@ public enum PropagationFormat
 /// <param name="Decision">Whether the trace is recorded. B3 may say so without a trace: it is for the new one.</param>
 /// <param name="State">W3C <c>tracestate</c> as it came, at most 512 characters; null for none.</param>
 /// <param name="Baggage">W3C <c>baggage</c> as it came, at most 8192 bytes; null for none.</param>
-public readonly record struct RemoteTrace(
+public sealed record RemoteTrace(
     ActivityTraceId? TraceId,
     ActivitySpanId? SpanId,
     ActivitySpanId? ParentId,
     TraceDecision Decision,
     string? State = null,
-    string? Baggage = null);
+    string? Baggage = null)
+{
+    internal static readonly RemoteTrace Nothing = new(null, null, null, TraceDecision.Deferred);
+}
 
 /// <summary>Takes the context of a trace from headers, and puts it there.</summary>
 public static class TracePropagation
@@ -56,7 +59,7 @@ public static class TracePropagation
         ArgumentNullException.ThrowIfNull(get);
         var trace = W3CTrace.Read(carrier, get) ?? B3Trace.ReadSingle(carrier, get) ?? B3Trace.ReadMulti(carrier, get);
         return Acceptable(get(carrier, Baggage), BaggageBytesMax) is { } baggage
-            ? trace.GetValueOrDefault() with { Baggage = baggage }
+            ? (trace ?? RemoteTrace.Nothing) with { Baggage = baggage }
             : trace;
     }
 

@@ -207,7 +207,7 @@ public sealed class PropagationTests
         var remote = Read(("traceparent", $"00-{Trace}-{Span}-01"), ("tracestate", value));
         Assert.Equal(Remote(Trace, Span, null, TraceDecision.Sampled) with { State = isKept ? value : null }, remote);
         Assert.Null(Read(("tracestate", value)));
-        Assert.Null(Read(("b3", $"{Trace}-{Span}-1"), ("tracestate", value))!.Value.State);
+        Assert.Null(Read(("b3", $"{Trace}-{Span}-1"), ("tracestate", value))!.State);
     }
 
     [Theory]
@@ -223,7 +223,7 @@ public sealed class PropagationTests
     {
         var value = string.Concat(Enumerable.Repeat(part, times));
         var kept = isKept ? value : null;
-        RemoteTrace? only = isKept ? new RemoteTrace { Baggage = value } : null;
+        RemoteTrace? only = isKept ? RemoteTrace.Nothing with { Baggage = value } : null;
         Assert.Equal(only, Read(("baggage", value)));
         Assert.Equal(only, Read(("baggage", value), ("traceparent", "?")));
         Assert.Equal(
