@@ -38,18 +38,4 @@ public sealed class OperationRecord
 
     /// <summary>What went wrong in one line; null when nothing did.</summary>
     public string? Error { get; init; }
-
-    /// <summary>The value of the first field with this key, or null.</summary>
-    public FieldValue? Find(string key)
-    {
-        // By index: an enumerator of an interface is an object.
-        for (var i = 0; i < Fields.Count; i++)
-        {
-            if (Fields[i].Key == key)
-            {
-                return Fields[i].Value;
-            }
-        }
-        return null;
-    }
 }

@@ -44,10 +44,6 @@ public sealed class TelemetrySystem : IAsyncDisposable
     /// <summary>What was counted and timed; null when that is switched off.</summary>
     public Statistics? Statistics { get; }
 
-    /// <summary>What became of the records, by the name of the outlet.</summary>
-    public IEnumerable<KeyValuePair<string, OutletBooks>> Books =>
-        outlets.Select(outlet => KeyValuePair.Create(outlet.Settings.Name, outlet.Queue.Books));
-
     internal bool HasOutlets => outlets.Count > 0;
 
     /// <inheritdoc cref="TelemetrySettings.LogEvents"/>
