@@ -6,6 +6,7 @@ namespace TaskService;
 /// What the service bears before it refuses: a limit on everything that a client can make large, many or slow.
 /// </summary>
 /// <param name="Docs">Whether there is a page to try the API.</param>
+/// <param name="ServerTiming">Whether answers say how long they took.</param>
 /// <param name="BodyBytesMax">Of a request, as sent and after decoding; beyond, 413.</param>
 /// <param name="RequestLineBytesMax">Method, target and version; beyond, 414.</param>
 /// <param name="HeaderBytesMax">All header lines of a request; beyond, 431.</param>
@@ -18,6 +19,7 @@ namespace TaskService;
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
 internal sealed record HttpSettings(
     bool Docs,
+    bool ServerTiming,
     int BodyBytesMax,
     int RequestLineBytesMax,
     int HeaderBytesMax,
@@ -33,6 +35,7 @@ internal sealed record HttpSettings(
 
     public static HttpSettings Read(ConfigSection section) => new(
         section.Flag("docs", true),
+        section.Flag("server-timing", false),
         (int)section.Integer("body-bytes-max", MebiByte, 1, 1024 * MebiByte),
         (int)section.Integer("request-line-bytes-max", 8_192, 64, MebiByte),
         (int)section.Integer("header-bytes-max", 32_768, 64, MebiByte),

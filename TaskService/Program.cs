@@ -48,7 +48,8 @@ internal static class Program
         var ids = new RequestIds(settings.Service.RequestIdHeader);
         ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
-        app.Run(new RequestPipeline(routes, new(settings.Debug), log, telemetry, ids, limits, stopping).InvokeAsync);
+        var (writer, tellsTime) = (new AnswerWriter(settings.Debug), settings.Http.ServerTiming);
+        app.Run(new RequestPipeline(routes, writer, log, telemetry, ids, limits, tellsTime, stopping).InvokeAsync);
         return app;
     }
 

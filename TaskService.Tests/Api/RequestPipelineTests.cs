@@ -77,6 +77,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             TelemetrySystem.Off,
             new RequestIds(""),
             limits,
+            tellsTime: true,
             CancellationToken.None);
         app.Run(pipeline.InvokeAsync);
     }
@@ -196,6 +197,15 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 2))[1]);
         Assert.Equal(("INFO", "499"), (line["level"], line["status"]));
         Assert.DoesNotContain("trace", line.Keys);
+    }
+
+    [Fact]
+    public async Task Times_that_code_sets_are_told_and_nothing_else_that_it_sets()
+    {
+        using var response = await client.GetAsync(new Uri("/sets", UriKind.Relative));
+        Assert.Matches(
+            "^route;desc=\"/sets\";dur=[0-9]+(\\.[0-9]{1,3})?, took;dur=1\\.5$",
+            Assert.Single(response.Headers.GetValues("Server-Timing")));
     }
 
     private ValueTask<Answer> SetAsync(

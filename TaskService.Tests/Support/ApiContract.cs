@@ -13,7 +13,9 @@ internal sealed class ApiContract
 {
     // Of the transfer, not of the answer.
     private static readonly string[] Transfer =
-        ["Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive"];
+    [
+        "Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive", "Server-Timing",
+    ];
 
     private static readonly Lazy<Task<ApiContract>> Shared = new(LoadAsync);
 

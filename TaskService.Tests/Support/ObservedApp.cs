@@ -78,6 +78,7 @@ internal sealed class ObservedApp : IAsyncDisposable
             telemetry,
             new RequestIds(""),
             new RequestLimits(requestsMax: 1_000, TimeSpan.FromSeconds(30)),
+            tellsTime: false,
             CancellationToken.None).InvokeAsync);
     }
 

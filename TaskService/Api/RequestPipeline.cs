@@ -19,6 +19,7 @@ namespace TaskService.Api;
 /// <param name="telemetry">Observes the request.</param>
 /// <param name="ids">Finds or makes request ids.</param>
 /// <param name="limits">How many, and how long.</param>
+/// <param name="tellsTime">Whether answers have <see cref="ServerTiming.Header"/>.</param>
 /// <param name="stopping">Cancelled when the service is about to stop: connections are not to be kept then.</param>
 internal sealed class RequestPipeline(
     Routes routes,
@@ -27,6 +28,7 @@ internal sealed class RequestPipeline(
     TelemetrySystem telemetry,
     RequestIds ids,
     RequestLimits limits,
+    bool tellsTime,
     CancellationToken stopping)
 {
     public async Task InvokeAsync(HttpContext http)
@@ -44,6 +46,11 @@ internal sealed class RequestPipeline(
             headers.Connection = "close";
         }
         var route = routes.Find(target.Path, out var id);
+        var template = route?.Template ?? RequestOutcome.NotFound;
+        if (tellsTime)
+        {
+            ServerTiming.Tell(http.Response, template, started, operation);
+        }
         var answer = route is null ? Problem.UnknownEndpoint : await AnswerAsync(http, route, target, id);
         var coding = AnswerWriter.Negotiate(http.Request, ref answer);
         var (status, bytes, exception) = (answer.Status, 0L, answer.Exception);
@@ -71,7 +78,6 @@ internal sealed class RequestPipeline(
             }
         }
         var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
-        var template = route?.Template ?? RequestOutcome.NotFound;
         log.Response(http, operation, target, new RequestOutcome(
             status, template, reason, bytes, Stopwatch.GetElapsedTime(started), exception));
         if (answer.Problem is not null && exception is null)
