@@ -28,6 +28,7 @@ public sealed class Operation : IDisposable
     private string? traceId;
     private StrongBox<TraceContext>? trace;
     private ConcurrentDictionary<string, double>? coins;
+    private Activity? span;
     private int hasEnded;
 
     internal Operation(
@@ -159,6 +160,7 @@ public sealed class Operation : IDisposable
         }
         Error = $"{error.GetType().Name}: {error.Message.ReplaceLineEndings(" ")}";
         Set("exception", error.ToString());
+        span?.AddException(error).SetTag("error.type", error.GetType().FullName);
     }
 
     /// <summary>
@@ -219,8 +221,24 @@ public sealed class Operation : IDisposable
         Telemetry.Statistics?.Record(Type, all.Items, took);
         if (Telemetry.HasReceiver(this))
         {
-            Telemetry.Post(this, ToRecord(all.Items.ToArray(), took));
+            var record = ToRecord(all.Items.ToArray(), took);
+            if (span is not null)
+            {
+                OperationSpan.End(span, record);
+            }
+            Telemetry.Post(this, record);
         }
+    }
+
+    /// <summary>Makes its activity, if its trace is recorded.</summary>
+    internal void BeginSpan(ActivitySource spans)
+    {
+        var place = MakeTrace();
+        if (place.IsSampled && !OutletQueue.IsSending)
+        {
+            span = OperationSpan.Begin(spans, ref place, this, startTime);
+        }
+        trace = new(place);
     }
 
     /// <summary>A coin that is tossed once for all children of a type: a number from 0 to 1.</summary>
@@ -251,6 +269,7 @@ public sealed class Operation : IDisposable
         Duration = took,
         Fields = all,
         Trace = Trace,
+        Span = span,
         IsEvent = IsEvent,
         Error = Error,
     };

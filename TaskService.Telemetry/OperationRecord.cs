@@ -33,6 +33,9 @@ public sealed class OperationRecord
 
     public TraceContext Trace { get; init; }
 
+    /// <summary>As .NET's own tracing has it, when its trace is recorded and an outlet gets spans.</summary>
+    public Activity? Span { get; init; }
+
     /// <summary>Whether the rules for event records let it through. Metrics count it all the same.</summary>
     public bool IsEvent { get; init; }
 

@@ -13,6 +13,10 @@ public sealed class TelemetrySystem : IAsyncDisposable
     private readonly List<MeterTimer> timers = [];
     private readonly List<(OutletSettings Settings, OutletQueue Queue)> outlets = [];
 
+    // Where activities come from, and what makes them be; null without an outlet that gets spans.
+    private readonly ActivitySource? spans;
+    private readonly ActivityListener? listener;
+
     /// <summary>Opens all outlets.</summary>
     /// <param name="settings">Which, and how.</param>
     /// <param name="warn">Is told when an outlet begins to lose records, and when that has ended.</param>
@@ -30,6 +34,18 @@ public sealed class TelemetrySystem : IAsyncDisposable
             }
         }
         Statistics = settings.Statistics ? new Statistics() : null;
+        if (settings.Outlets.Any(outlet => outlet.Input == OutletInput.Spans))
+        {
+            spans = new ActivitySource("TaskService.Telemetry");
+            listener = new ActivityListener
+            {
+                ShouldListenTo = source => source == spans,
+                // What is sampled was decided before an activity is made.
+                Sample = (ref ActivityCreationOptions<ActivityContext> _) =>
+                    ActivitySamplingResult.AllDataAndRecorded,
+            };
+            ActivitySource.AddActivityListener(listener);
+        }
     }
 
     /// <summary>Serves operations that start outside of any: the one that was set last.</summary>
@@ -61,11 +77,10 @@ public sealed class TelemetrySystem : IAsyncDisposable
     public Operation StartRequest(string id, RemoteTrace? remote)
     {
         const string type = "request";
-        return Operation.Current = new Operation(
-            this, id, type, remote: remote, kind: ActivityKind.Server)
+        return Begin(new Operation(this, id, type, remote: remote, kind: ActivityKind.Server)
         {
             IsEvent = SampleOf(type)?.Decide(type, null, null) != false,
-        };
+        });
     }
 
     /// <summary>Starts an operation, which is current until it ends.</summary>
@@ -87,10 +102,10 @@ public sealed class TelemetrySystem : IAsyncDisposable
         var current = Operation.Current;
         var (type, parent) = OperationName.Resolve(name, current);
         var rule = sample ?? SampleOf(type);
-        return Operation.Current = new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)
+        return Begin(new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)
         {
             IsEvent = parent?.IsEvent != false && rule?.Decide(type, parent, current) != false,
-        };
+        });
     }
 
     /// <summary>Sends what waits, in the time that each outlet has for it, and closes all of them.</summary>
@@ -105,6 +120,17 @@ public sealed class TelemetrySystem : IAsyncDisposable
         timers.Clear();
         await Task.WhenAll(last.Select(timer => timer.DisposeAsync().AsTask())).ConfigureAwait(false);
         await Task.WhenAll(outlets.Select(outlet => outlet.Queue.DisposeAsync().AsTask())).ConfigureAwait(false);
+        listener?.Dispose();
+        spans?.Dispose();
+    }
+
+    private Operation Begin(Operation operation)
+    {
+        if (spans is not null)
+        {
+            operation.BeginSpan(spans);
+        }
+        return Operation.Current = operation;
     }
 
     private static List<IOutlet> OpenAll(IReadOnlyList<OutletSettings> outlets)

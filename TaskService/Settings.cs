@@ -52,7 +52,7 @@ internal sealed record Settings(
             service,
             http,
             logging,
-            TelemetrySection.Read(root.Section("telemetry"), logging),
+            TelemetrySection.Read(root.Section("telemetry"), service.Name, logging),
             StorageEngines.Read(root, "task-db"),
             options.Debug);
         root.ReportUnknown();

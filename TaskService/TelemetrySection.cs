@@ -15,6 +15,7 @@ internal static class TelemetrySection
     [
         ("json", new(OutletInput.Events, ReadJson)),
         ("statsd", new(OutletInput.Operations, ReadStatsd)),
+        ("otlp", new(OutletInput.Spans, OtlpSection.Read)),
     ];
 
     private static readonly (string, PropagationFormat)[] Formats =
@@ -26,17 +27,18 @@ internal static class TelemetrySection
         [("none", StatsdTagFormat.None), ("datadog", StatsdTagFormat.Datadog)];
 
     /// <param name="section">The <c>telemetry</c> section.</param>
+    /// <param name="serviceName">Of the settings.</param>
     /// <param name="logging">Has files of its own, which no outlet may write.</param>
-    public static TelemetrySettings Read(ConfigSection section, LogSettings logging)
+    public static TelemetrySettings Read(ConfigSection section, string serviceName, LogSettings logging)
     {
         var files = logging.Handlers.Values
             .Where(handler => handler.File is { Path.Length: > 0 })
             .Select(handler => Path.GetFullPath(handler.File!.Path))
             .ToHashSet();
-        return Read(section, files);
+        return Read(section, new OutletContext(serviceName, files, default));
     }
 
-    private static TelemetrySettings Read(ConfigSection section, HashSet<string> files) => new()
+    private static TelemetrySettings Read(ConfigSection section, OutletContext context) => new()
     {
         TraceProbability = section.Number("trace-probability", 0, 0, 1),
         Propagation = section.Choice("propagation", PropagationFormat.W3C, Formats),
@@ -47,22 +49,24 @@ internal static class TelemetrySection
             type => new Sample(type.Section.Text("of", "."), type.Section.Number("rate", 1, 0, 1))),
         Outlets =
         [
-            .. section.Section("outlets").Sections().Select(outlet => ReadOutlet(outlet.Name, outlet.Section, files)),
+            .. section.Section("outlets").Sections().Select(outlet => ReadOutlet(outlet.Name, outlet.Section, context)),
         ],
     };
 
-    private static OutletSettings ReadOutlet(string name, ConfigSection outlet, HashSet<string> files)
+    private static OutletSettings ReadOutlet(string name, ConfigSection outlet, OutletContext context)
     {
         var kind = outlet.Choice("type", Kinds[0].Kind, Kinds);
         var queue = new OutletQueueSettings();
         var recordsMax = (int)outlet.Integer("records-max", queue.RecordsMax, 1, 1_000_000);
         var batchRecordsMax = (int)outlet.Integer("batch-records-max", queue.BatchRecordsMax, 1, 1_000_000);
-        return new OutletSettings(name, kind.Input, kind.Read(outlet, files), new OutletQueueSettings
+        var attemptTimeMax = Milliseconds(outlet, "attempt-time-max-ms", queue.AttemptTimeMax);
+        var open = kind.Read(outlet, context with { AttemptTimeMax = attemptTimeMax });
+        return new OutletSettings(name, kind.Input, open, new OutletQueueSettings
         {
             RecordsMax = recordsMax,
             BatchRecordsMax = Math.Min(batchRecordsMax, recordsMax),
             GatherTimeMax = Milliseconds(outlet, "gather-time-max-ms", queue.GatherTimeMax),
-            AttemptTimeMax = Milliseconds(outlet, "attempt-time-max-ms", queue.AttemptTimeMax),
+            AttemptTimeMax = attemptTimeMax,
             AttemptsMax = (int)outlet.Integer("attempts-max", queue.AttemptsMax, 1, 1_000),
             CloseTimeMax = Milliseconds(outlet, "close-time-max-ms", queue.CloseTimeMax),
         });
@@ -71,10 +75,10 @@ internal static class TelemetrySection
     private static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
         TimeSpan.FromMilliseconds(section.Integer(key, (long)fallback.TotalMilliseconds, 1, 600_000));
 
-    private static Func<IOutlet> ReadJson(ConfigSection outlet, HashSet<string> files)
+    private static Func<IOutlet> ReadJson(ConfigSection outlet, OutletContext context)
     {
         var path = outlet.Text("path", "");
-        if (path.Length > 0 && !files.Add(Path.GetFullPath(path)))
+        if (path.Length > 0 && !context.Files.Add(Path.GetFullPath(path)))
         {
             outlet.Problem("path", $"\"{path}\" is already written by another outlet or log handler");
         }
@@ -85,7 +89,7 @@ internal static class TelemetrySection
         return () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file);
     }
 
-    private static Func<IOutlet> ReadStatsd(ConfigSection outlet, HashSet<string> _)
+    private static Func<IOutlet> ReadStatsd(ConfigSection outlet, OutletContext _)
     {
         if (!StatsdSettings.TryParse(outlet.Text("address", "localhost"), out var host, out var port, out var error))
         {
@@ -104,5 +108,11 @@ internal static class TelemetrySection
         return () => new StatsdOutlet(settings, new MeterReader(meters));
     }
 
-    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, HashSet<string>, Func<IOutlet>> Read);
+    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, OutletContext, Func<IOutlet>> Read);
 }
+
+/// <summary>What outlets need to know besides their own settings.</summary>
+/// <param name="ServiceName">Of the settings.</param>
+/// <param name="Files">That are written already.</param>
+/// <param name="AttemptTimeMax">How long the outlet may take to send a batch.</param>
+internal sealed record OutletContext(string ServiceName, HashSet<string> Files, TimeSpan AttemptTimeMax);

@@ -137,8 +137,9 @@ internal readonly record struct OperationKey(string Type, string? Method, string
         return default;
     }
 
-    // Clients may make up methods, and each would be a name: as http.request.method of OpenTelemetry.
-    private static string Known(string method) =>
+    /// <summary>Clients may make up methods, and each would be a name: as http.request.method of
+    /// OpenTelemetry.</summary>
+    public static string Known(string method) =>
         method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "TRACE" or "CONNECT"
             ? method
             : "_OTHER";

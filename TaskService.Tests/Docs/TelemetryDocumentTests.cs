@@ -18,7 +18,7 @@ public sealed partial class TelemetryDocumentTests
             yaml + "\ntask-db: { memory: }",
             new Dictionary<string, string>(),
             new CommandLineOptions());
-        Assert.Equal(["events", "numbers"], settings.Telemetry.Outlets.Select(outlet => outlet.Name));
+        Assert.Equal(["events", "numbers", "collector"], settings.Telemetry.Outlets.Select(outlet => outlet.Name));
         using var printed = new StringWriter();
         source.Print(printed);
         var telemetry = printed.ToString().Split("\ntelemetry:")[1].Split("\ntask-db:")[0];

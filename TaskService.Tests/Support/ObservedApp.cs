@@ -24,7 +24,7 @@ internal sealed class ObservedApp : IAsyncDisposable
     private readonly TelemetrySystem telemetry;
     private readonly WebApplication app;
 
-    private ObservedApp(string settingsYaml)
+    private ObservedApp(string settingsYaml, string outlets)
     {
         var (settings, _) = Settings.Read(
             "test.yaml",
@@ -32,7 +32,8 @@ internal sealed class ObservedApp : IAsyncDisposable
             service: { address: 127.0.0.1, port: 0 }
             task-db: { memory: }
             telemetry:
-              outlets: { events: { type: json, path: '{{directory.File("events")}}', gather-time-max-ms: 1 } }
+              outlets:
+                { events: { type: json, path: '{{directory.File("events")}}', gather-time-max-ms: 1 } {{outlets}} }
               {{settingsYaml}}
             {{files.Yaml}}
             """,
@@ -88,9 +89,10 @@ internal sealed class ObservedApp : IAsyncDisposable
     public Uri Address => new(app.Urls.First());
 
     /// <param name="telemetry">Lines of the <c>telemetry</c> section.</param>
-    public static async Task<ObservedApp> StartAsync(string telemetry = "")
+    /// <param name="outlets">Further outlets, each after a comma.</param>
+    public static async Task<ObservedApp> StartAsync(string telemetry = "", string outlets = "")
     {
-        var app = new ObservedApp(telemetry);
+        var app = new ObservedApp(telemetry, outlets);
         await app.app.StartAsync();
         return app;
     }

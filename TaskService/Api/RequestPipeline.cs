@@ -51,6 +51,11 @@ internal sealed class RequestPipeline(
         {
             ServerTiming.Tell(http.Response, template, started, operation);
         }
+        if (route is not null && http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
+        {
+            // Someone listens to http.server.request.duration, which knows no routes but those of the framework.
+            metrics.Tags.Add(new("http.route", route.Template));
+        }
         var answer = route is null ? Problem.UnknownEndpoint : await AnswerAsync(http, route, target, id);
         var coding = AnswerWriter.Negotiate(http.Request, ref answer);
         var (status, bytes, exception) = (answer.Status, 0L, answer.Exception);

@@ -25,6 +25,17 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
     public string Text(string key, string fallback) =>
         Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
 
+    /// <summary>Text that is never shown, such as a password.</summary>
+    public string Secret(string key)
+    {
+        var text = Text(key, "");
+        if (text.Length > 0)
+        {
+            asked[key] = asked[key] with { Text = "\"***\"" };
+        }
+        return text;
+    }
+
     /// <summary>A whole number within bounds, both included.</summary>
     public long Integer(string key, long fallback, long min, long max)
     {

@@ -15,15 +15,16 @@ internal static class EnvironmentConfig
     public static void Apply(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
     {
         ApplyPort(root, environment, problems);
-        if (environment.TryGetValue("OTEL_SERVICE_NAME", out var name) && name.Length > 0)
+        if (environment.TryGetValue(OpenTelemetryConfig.ServiceName, out var name) && name.Length > 0)
         {
-            Set(root, ["service", "name"], name, "OTEL_SERVICE_NAME", problems);
+            Set(root, ["service", "name"], name, OpenTelemetryConfig.ServiceName, problems);
         }
         var ours = environment.Keys.Where(variable => variable.StartsWith(Prefix, StringComparison.Ordinal));
         foreach (var variable in ours.Order(StringComparer.Ordinal))
         {
             Set(root, variable[Prefix.Length..].Split("__"), environment[variable], variable, problems);
         }
+        OpenTelemetryConfig.Apply(root, environment, problems);
         if (environment.TryGetValue("PORT", out var port) && port.Length > 0)
         {
             Set(root, ["service", "port"], port, "PORT", problems);
@@ -73,7 +74,8 @@ internal static class EnvironmentConfig
         Set(root, ["service", "port"], authority[(colon + 1)..], "ASPNETCORE_URLS", problems);
     }
 
-    private static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems)
+    /// <summary>Writes a value at a path, over what is there.</summary>
+    internal static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems)
     {
         var where = $"environment {variable}";
         if (names.Any(name => name.Length == 0))

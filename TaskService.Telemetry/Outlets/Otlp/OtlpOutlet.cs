@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using System.Net;
+using OpenTelemetry;
+using OpenTelemetry.Exporter;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace TaskService.Telemetry.Outlets.Otlp;
+
+/// <summary>
+/// Sends spans and metrics to an OpenTelemetry collector (https://opentelemetry.io/docs/specs/otlp/). The exporters are
+/// those of the SDK; its queue and its timer are not, so that books are kept as for all outlets.
+/// </summary>
+public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
+{
+    private static readonly string[] CertificateVariables =
+    [
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    ];
+
+    private readonly OtlpSettings settings;
+    private readonly LastAnswer lastAnswer = new();
+    private readonly OtlpTraceExporter spans;
+    private readonly TracerProvider spansResource;
+    private readonly BaseExportingMetricReader metrics;
+    private readonly MeterProvider meters;
+
+    /// <summary>Connects to nobody yet; meters are listened to from now on.</summary>
+    public OtlpOutlet(OtlpSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        this.settings = settings;
+        // It has the attributes of OTEL_RESOURCE_ATTRIBUTES, too.
+        var resource = ResourceBuilder.CreateDefault().AddService(settings.ServiceName);
+        spans = new OtlpTraceExporter(Options(settings.Traces, lastAnswer));
+        spansResource = Sdk.CreateTracerProviderBuilder()
+            .SetResourceBuilder(resource)
+            .AddProcessor(new NoProcessor(spans))
+            .Build();
+        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new LastAnswer())))
+        {
+            TemporalityPreference = settings.IsDelta
+                ? MetricReaderTemporalityPreference.Delta
+                : MetricReaderTemporalityPreference.Cumulative,
+        };
+        meters = Sdk.CreateMeterProviderBuilder()
+            .SetResourceBuilder(resource)
+            .AddMeter([.. settings.Meters, .. settings.Meters.Select(name => $"{name}.*")])
+            .AddReader(metrics)
+            .Build();
+    }
+
+    public TimeSpan MetersInterval => settings.MetersInterval;
+
+    /// <summary>Sends the spans of a batch. It blocks, and ends by its own time.</summary>
+    /// <exception cref="IOException">They may be sent again: nobody answered, or with 408, 429 or 5xx.</exception>
+    /// <exception cref="OutletRefusedException">The receiver answered with another status.</exception>
+    public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
+    {
+        var activities = batch.Select(record => record.Span).OfType<Activity>().ToArray();
+        lastAnswer.Status = null;
+        if (spans.Export(new Batch<Activity>(activities, activities.Length)) == ExportResult.Success)
+        {
+            return ValueTask.CompletedTask;
+        }
+        var problem = $"otlp: {settings.Traces.Endpoint} {lastAnswer}";
+        // https://opentelemetry.io/docs/specs/otlp/#failures-1; 408 is that of proxies.
+        throw lastAnswer.Status is >= (HttpStatusCode)400 and < (HttpStatusCode)500
+            and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
+            ? new OutletRefusedException(problem)
+            : new IOException(problem);
+    }
+
+    /// <summary>Sends what the meters have measured. Sums since the start lose nothing by a failure.</summary>
+    /// <exception cref="IOException">The receiver did not take it.</exception>
+    public ValueTask SendMetersAsync(CancellationToken cancel) =>
+        metrics.Collect((int)settings.Metrics.AttemptTimeMax.TotalMilliseconds)
+            ? ValueTask.CompletedTask
+            : throw new IOException($"otlp: {settings.Metrics.Endpoint} did not take the metrics");
+
+    public void Dispose()
+    {
+        meters.Dispose();
+        spansResource.Dispose();
+    }
+
+    private static OtlpExporterOptions Options(OtlpTarget target, LastAnswer answer)
+    {
+        // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_COMPRESSION.
+        var options = new OtlpExporterOptions
+        {
+            Protocol = target.Protocol,
+            Endpoint = target.Endpoint,
+            Headers = target.Headers,
+            TimeoutMilliseconds = (int)target.AttemptTimeMax.TotalMilliseconds,
+        };
+        // Certificates that the environment names are put into the client of the SDK alone, which hides the status.
+        if (!CertificateVariables.Any(name => Environment.GetEnvironmentVariable(name) is { Length: > 0 }))
+        {
+            options.HttpClientFactory = () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
+        }
+        return options;
+    }
+
+    /// <summary>What the receiver said: the exporter tells no more than that it was not success.</summary>
+    private sealed class LastAnswer : DelegatingHandler
+    {
+        public LastAnswer()
+            : base(new SocketsHttpHandler { ActivityHeadersPropagator = null, AllowAutoRedirect = false })
+        {
+        }
+
+        /// <summary>Null when there was none.</summary>
+        public HttpStatusCode? Status { get; set; }
+
+        public override string ToString() => Status is { } status ? $"answered {(int)status}" : "did not answer";
+
+        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = base.Send(request, cancellationToken);
+            Status = answer.StatusCode;
+            return answer;
+        }
+
+        protected override async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            Status = answer.StatusCode;
+            return answer;
+        }
+    }
+
+    /// <summary>Gives the exporter the resource of a provider; spans reach it without one.</summary>
+    private sealed class NoProcessor(BaseExporter<Activity> exporter) : BaseExportProcessor<Activity>(exporter)
+    {
+        protected override void OnExport(Activity data)
+        {
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using TaskService.Configuration;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Configuration;
+
+/// <summary>The variables of OpenTelemetry, as operators of a fleet set them for all services.</summary>
+public sealed class OpenTelemetryConfigTests
+{
+    private const string Outlet = "telemetry: { outlets: { a: { type: otlp, endpoint: 'http://file:1' } } }";
+
+    [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://all:4318", "endpoint: \"http://all:4318\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "protocol: grpc")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS=key=secret", "headers: \"***\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_TIMEOUT=250", "attempt-time-max-ms: 250")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://t/x", "traces: endpoint: \"http://t/x\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc", "traces: protocol: grpc")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=b", "traces: headers: \"***\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://m/x", "metrics: endpoint: \"http://m/x\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc", "metrics: protocol: grpc")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_HEADERS=a=b", "metrics: headers: \"***\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta", "temporality: delta")]
+    [InlineData("OTEL_METRIC_EXPORT_INTERVAL=5000", "meters-interval-ms: 5000")]
+    [InlineData("OTEL_TRACES_SAMPLER=always_on", "trace-probability: 1")]
+    [InlineData("OTEL_TRACES_SAMPLER=parentbased_always_off", "trace-probability: 0")]
+    [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.25", "trace-probability: 0.25")]
+    public void Each_variable_goes_before_the_file(string variables, string printed)
+    {
+        var lines = Print(Outlet, variables);
+        var setting = printed.Split(": ", 2) is ["traces" or "metrics", var below] ? below : printed;
+        var source = variables.Split('=')[0];
+        Assert.Contains(lines, line => line.Split("  # ") is [var value, var where]
+            && value.Trim() == setting && where == $"environment {source}");
+    }
+
+    [Fact]
+    public void A_variable_of_our_own_goes_before_that_of_OpenTelemetry()
+    {
+        var lines = Print(
+            Outlet,
+            "OTEL_EXPORTER_OTLP_ENDPOINT=http://all:4318 OTEL_TRACES_SAMPLER=always_on "
+            + "TASKSERVICE__TELEMETRY__OUTLETS__A__ENDPOINT=http://own:1 "
+            + "TASKSERVICE__TELEMETRY__TRACE_PROBABILITY=0.5");
+        Assert.Contains(lines, line => line.Trim().StartsWith("endpoint: \"http://own:1\" ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Trim().StartsWith("trace-probability: 0.5 ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Who_names_a_collector_has_an_outlet()
+    {
+        const string endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318";
+        Assert.Equal("otlp", Assert.Single(Read("", endpoint).Telemetry.Outlets).Name);
+        Assert.Equal("a", Assert.Single(Read(Outlet, endpoint).Telemetry.Outlets).Name);
+        Assert.Empty(Read("", "OTEL_EXPORTER_OTLP_ENDPOINT=").Telemetry.Outlets);
+    }
+
+    [Fact]
+    public void Nothing_is_sent_when_the_SDK_is_disabled()
+    {
+        const string json = "telemetry: { outlets: { a: { type: otlp }, b: { type: json } } }";
+        Assert.Equal("b", Assert.Single(Read(json, "OTEL_SDK_DISABLED=true").Telemetry.Outlets).Name);
+        Assert.Equal(2, Read(json, "OTEL_SDK_DISABLED=false").Telemetry.Outlets.Count);
+    }
+
+    [Theory]
+    [InlineData(
+        "OTEL_TRACES_SAMPLER=xray",
+        "environment OTEL_TRACES_SAMPLER: telemetry.trace-probability: must be always_on, always_off or traceidratio, "
+        + "or one of these after parentbased_, not \"xray\"")]
+    [InlineData(
+        "OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=2",
+        "environment OTEL_TRACES_SAMPLER: telemetry.trace-probability: must be a number from 0 to 1, not \"2\"")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_PROTOCOL=http/json",
+        "environment OTEL_EXPORTER_OTLP_PROTOCOL: telemetry.outlets.a.protocol: \"http/json\" is not known "
+        + "(allowed: http/protobuf, grpc)")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=localhost:4318",
+        "environment OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: telemetry.outlets.a.traces.endpoint: "
+        + "must be a URL such as http://localhost:4318, not \"localhost:4318\"")]
+    public void What_is_wrong_is_said_with_the_name_of_the_variable(string variables, string problem)
+    {
+        var error = Assert.Throws<ConfigException>(() => Read(Outlet, variables));
+        Assert.Equal(problem, Assert.Single(error.Problems));
+    }
+
+    [Fact]
+    public async Task The_program_itself_obeys_them()
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        using var directory = new TemporaryDirectory();
+        await File.WriteAllTextAsync(
+            directory.File("config.yaml"),
+            """
+            service: { address: 127.0.0.1, port: 0 }
+            task-db: { memory: }
+            telemetry: { outlets: { a: { type: otlp, gather-time-max-ms: 1 } } }
+            """);
+        using var service = ServiceProcess.StartShell(
+            directory.Path,
+            $"OTEL_EXPORTER_OTLP_ENDPOINT={receiver.HttpEndpoint} OTEL_EXPORTER_OTLP_HEADERS=api-key=k "
+            + "OTEL_SERVICE_NAME=shop OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test,service.version=7 "
+            + "OTEL_TRACES_SAMPLER=always_on exec \"$SERVICE\" -c config.yaml");
+        using var client = await service.ClientAsync();
+        using var answer = await client.GetAsync(new Uri("/tasks/none", UriKind.Relative));
+        var span = (await receiver.SpansAsync(2))[0];
+        Assert.Equal("shop", span.Resource["service.name"]);
+        Assert.Equal("test", span.Resource["deployment.environment.name"]);
+        Assert.Equal("7", span.Resource["service.version"]);
+        Assert.All(receiver.Headers, headers => Assert.Equal("k", headers["api-key"]));
+    }
+
+    private static Settings Read(string yaml, string variables) => ReadAll(yaml, variables).Settings;
+
+    private static string[] Print(string yaml, string variables)
+    {
+        using var output = new StringWriter();
+        ReadAll(yaml, variables).Source.Print(output);
+        return output.ToString().Split('\n');
+    }
+
+    private static (Settings Settings, ConfigSection Source) ReadAll(string yaml, string variables) => Settings.Read(
+        "test.yaml",
+        $"task-db: {{ memory: }}\n{yaml}",
+        variables.Split(' ').Select(variable => variable.Split('=', 2)).ToDictionary(pair => pair[0], pair => pair[1]),
+        new CommandLineOptions());
+}

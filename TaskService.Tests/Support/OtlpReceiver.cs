@@ -1,0 +1,112 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
+
+namespace TaskService.Tests.Support;
+
+/// <summary>Receives OTLP by HTTP and by gRPC, and answers as it is told.</summary>
+internal sealed class OtlpReceiver : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<(string Path, byte[] Body, IHeaderDictionary Headers)> requests = new();
+    private readonly WebApplication app;
+
+    private OtlpReceiver()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
+        });
+        app = builder.Build();
+        app.Run(ReceiveAsync);
+    }
+
+    /// <summary>The status of each answer, in turn; 200 when there is none.</summary>
+    public ConcurrentQueue<int> Answers { get; } = new();
+
+    /// <summary>All requests wait for it before they are answered.</summary>
+    public Task Gate { get; set; } = Task.CompletedTask;
+
+    public Uri HttpEndpoint { get; private set; } = null!;
+
+    public Uri GrpcEndpoint { get; private set; } = null!;
+
+    public int Requests => requests.Count;
+
+    public IEnumerable<IHeaderDictionary> Headers => requests.Select(request => request.Headers);
+
+    public static async Task<OtlpReceiver> StartAsync()
+    {
+        var receiver = new OtlpReceiver();
+        await receiver.app.StartAsync();
+        var addresses = receiver.app.Urls.Select(url => new Uri(url)).ToArray();
+        (receiver.HttpEndpoint, receiver.GrpcEndpoint) = (addresses[0], addresses[1]);
+        return receiver;
+    }
+
+    /// <summary>Waits until so many spans have come.</summary>
+    public async Task<List<OtlpSpan>> SpansAsync(int count)
+    {
+        var spans = await Until.ResultAsync(
+            () => Spans() is var found && found.Count >= count ? found : null, $"{count} spans");
+        Assert.Equal(count, spans.Count);
+        return spans;
+    }
+
+    /// <summary>Waits for a data point.</summary>
+    public Task<OtlpPoint> PointAsync(string metric, Predicate<OtlpPoint> isIt) => Until.ResultAsync(
+        () => requests.Where(request => request.Path.Contains("metrics", StringComparison.Ordinal))
+            .SelectMany(request => OtlpPayload.Points(request.Body))
+            .LastOrDefault(point => point.Metric == metric && isIt(point)),
+        metric);
+
+    public List<OtlpSpan> Spans() =>
+    [
+        .. requests.Where(request => request.Path.Contains("trace", StringComparison.Ordinal))
+            .SelectMany(request => OtlpPayload.Spans(request.Body)),
+    ];
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+
+    private async Task ReceiveAsync(HttpContext http)
+    {
+        using var body = new MemoryStream();
+        await http.Request.Body.CopyToAsync(body);
+        await Gate;
+        var isGrpc = http.Request.ContentType == "application/grpc";
+        var status = Answers.TryDequeue(out var answer) ? answer : StatusCodes.Status200OK;
+        if (status == StatusCodes.Status200OK)
+        {
+            var bytes = body.ToArray();
+            var headers = new HeaderDictionary(http.Request.Headers.ToDictionary());
+            requests.Enqueue((http.Request.Path, isGrpc ? Unframed(bytes) : bytes, headers));
+        }
+        if (!isGrpc)
+        {
+            http.Response.StatusCode = status;
+            return;
+        }
+        // An empty message and that all is well (or not: 14, unavailable).
+        http.Response.ContentType = "application/grpc";
+        if (status == StatusCodes.Status200OK)
+        {
+            await http.Response.Body.WriteAsync(new byte[5]);
+        }
+        http.Response.AppendTrailer("grpc-status", status == StatusCodes.Status200OK ? "0" : "14");
+    }
+
+    // A message of gRPC: whether it is compressed, its length, itself.
+    private static byte[] Unframed(byte[] body)
+    {
+        Assert.Equal(0, body[0]);
+        Assert.Equal(body.Length - 5, (int)BinaryPrimitives.ReadUInt32BigEndian(body.AsSpan(1)));
+        return body[5..];
+    }
+}
