@@ -9,6 +9,7 @@ using TaskService.Api;
 using TaskService.Configuration;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Outlets;
 
 namespace TaskService.Tests.Support;
 
@@ -24,7 +25,7 @@ internal sealed class ObservedApp : IAsyncDisposable
     private readonly TelemetrySystem telemetry;
     private readonly WebApplication app;
 
-    private ObservedApp(string settingsYaml, string outlets)
+    private ObservedApp(string settingsYaml, string outlets, Action<Routes> addRoutes)
     {
         var (settings, _) = Settings.Read(
             "test.yaml",
@@ -40,7 +41,9 @@ internal sealed class ObservedApp : IAsyncDisposable
             new Dictionary<string, string>(),
             new CommandLineOptions());
         logs = new LogSystem(settings.Logging);
-        telemetry = new TelemetrySystem(settings.Telemetry, (_, _, _) => { });
+        telemetry = new TelemetrySystem(
+            settings.Telemetry with { Outlets = [.. settings.Telemetry.Outlets, Spans.Settings("spans")] },
+            (_, _, _) => { });
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(logs);
         builder.Services.Configure<LoggerFilterOptions>(
@@ -51,7 +54,7 @@ internal sealed class ObservedApp : IAsyncDisposable
         routes.Add("GET", "/calls", CallAsync);
         routes.Add("GET", "/calls-and-waits", (http, cancel) =>
         {
-            using var client = http.RequestServices.GetRequiredService<IHttpClientFactory>().CreateClient();
+            using var client = ClientOf(http);
             using var request = new HttpRequestMessage(HttpMethod.Get, http.Request.QueryString.Value![1..]);
             using var answer = client.Send(request, cancel);
             return Task.CompletedTask;
@@ -67,6 +70,7 @@ internal sealed class ObservedApp : IAsyncDisposable
             return Task.CompletedTask;
         });
         routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidDataException("broken"));
+        addRoutes(routes);
         var log = new RequestLog(
             logs.Channel("taskservice"),
             app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"),
@@ -86,20 +90,38 @@ internal sealed class ObservedApp : IAsyncDisposable
     /// <summary>Makes an activity around each call; null for none.</summary>
     public ActivitySource? Source { get; set; }
 
+    /// <summary>What a collector of traces gets.</summary>
+    public ReceivedSpans Spans { get; } = new();
+
+    /// <summary>Its log, in all formats.</summary>
+    public LogFiles Logs => files;
+
+    /// <summary>What was counted; null unless the settings say so.</summary>
+    public Statistics? Statistics => telemetry.Statistics;
+
     public Uri Address => new(app.Urls.First());
+
+    /// <summary>A client of the factory, for handlers.</summary>
+    public static HttpClient ClientOf(HttpContext http) =>
+        http.RequestServices.GetRequiredService<IHttpClientFactory>().CreateClient();
+
+    /// <summary>A logger whose messages go to <see cref="LinesAsync"/>, for handlers.</summary>
+    public static ILogger LoggerOf(HttpContext http) =>
+        http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice.test");
 
     /// <param name="telemetry">Lines of the <c>telemetry</c> section.</param>
     /// <param name="outlets">Further outlets, each after a comma.</param>
-    public static async Task<ObservedApp> StartAsync(string telemetry = "", string outlets = "")
+    /// <param name="addRoutes">Adds more than the usual routes.</param>
+    public static async Task<ObservedApp> StartAsync(
+        string telemetry = "", string outlets = "", Action<Routes>? addRoutes = null)
     {
-        var app = new ObservedApp(telemetry, outlets);
+        var app = new ObservedApp(telemetry, outlets, addRoutes ?? (_ => { }));
         await app.app.StartAsync();
         return app;
     }
 
     /// <summary>Asks for a path of this service.</summary>
-    public async Task<(HttpStatusCode Status, string Body)> GetAsync(
-        string path, params (string Name, string Value)[] headers)
+    public async Task<HttpResponseMessage> SendAsync(string path, params (string Name, string Value)[] headers)
     {
         using var client = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(Address, path));
@@ -107,7 +129,14 @@ internal sealed class ObservedApp : IAsyncDisposable
         {
             request.Headers.TryAddWithoutValidation(name, value);
         }
-        using var answer = await client.SendAsync(request);
+        return await client.SendAsync(request);
+    }
+
+    /// <inheritdoc cref="SendAsync"/>
+    public async Task<(HttpStatusCode Status, string Body)> GetAsync(
+        string path, params (string Name, string Value)[] headers)
+    {
+        using var answer = await SendAsync(path, headers);
         return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
     }
 
@@ -144,8 +173,7 @@ internal sealed class ObservedApp : IAsyncDisposable
     private async Task CallAsync(HttpContext http, CancellationToken cancel)
     {
         using var activity = Source?.StartActivity("call");
-        var factory = http.RequestServices.GetRequiredService<IHttpClientFactory>();
-        using var client = factory.CreateClient();
+        using var client = ClientOf(http);
         try
         {
             using var answer = await client.GetAsync(new Uri(http.Request.QueryString.Value![1..]), cancel);
