@@ -50,7 +50,7 @@ internal sealed class AnswerWriter(bool debug)
     {
         if (answer.IsSent)
         {
-            return ValueTask.FromResult(http.Response.ContentLength ?? 0);
+            return ValueTask.FromResult(CountedBody.BytesOf(http));
         }
         http.Response.StatusCode = answer.Status;
         SetHeaders(http, answer, coding);

@@ -45,6 +45,7 @@ internal sealed class Routes
     {
         Add(method, template, async (http, _, _, cancel) =>
         {
+            CountedBody.Begin(http);
             await endpoint(http, cancel);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
         });
