@@ -1,4 +1,5 @@
 using TaskService.Domain;
+using TaskService.Telemetry;
 
 namespace TaskService.Api;
 
@@ -47,6 +48,7 @@ internal sealed class Routes
         {
             CountedBody.Begin(http);
             await endpoint(http, cancel);
+            SayAnsweredId(http);
             return new Answer { Status = http.Response.StatusCode, IsSent = true };
         });
         exact[template].IsLimited = false;
@@ -79,6 +81,16 @@ internal sealed class Routes
             return route;
         }
         return null;
+    }
+
+    /// <summary>The caller asks by the id that it was given, which may be one that the endpoint has set.</summary>
+    private static void SayAnsweredId(HttpContext http)
+    {
+        string? answered = http.Response.Headers[RequestIds.Header];
+        if (Operation.Current is { } operation && answered != operation.Id)
+        {
+            operation.Set("answered_id", answered);
+        }
     }
 }
 
