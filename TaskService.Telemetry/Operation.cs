@@ -40,7 +40,7 @@ public sealed class Operation : IDisposable
         ActivityKind kind = ActivityKind.Internal)
     {
         (Telemetry, Id, Type, Enclosing, this.remote, Kind) = (telemetry, id, type, enclosing, remote, kind);
-        startTime = telemetry.HasOutlets ? DateTime.UtcNow : default;
+        startTime = telemetry.HasOutlets ? StartTime(enclosing) : default;
     }
 
     /// <summary>The innermost operation that this code runs in, or null outside of any.</summary>
@@ -248,6 +248,11 @@ public sealed class Operation : IDisposable
         var tossed = coins ?? Interlocked.CompareExchange(ref coins, new(StringComparer.Ordinal), null) ?? coins;
         return tossed.GetOrAdd(type, static _ => Sample.NewCoin());
     }
+
+    // By the clock of the one around it, so that it lies within that, even when the time of the machine is set.
+    private DateTime StartTime(Operation? enclosing) => enclosing is { startTime.Ticks: > 0 }
+        ? enclosing.startTime + Stopwatch.GetElapsedTime(enclosing.started, started)
+        : DateTime.UtcNow;
 
     private FieldList? Fields() =>
         this == None ? null : fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;

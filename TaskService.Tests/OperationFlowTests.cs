@@ -1,0 +1,122 @@
+using Microsoft.Extensions.Logging;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Outlets;
+using TaskService.Tests.Outlets;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests;
+
+/// <summary>Which operation code runs in, wherever it goes on.</summary>
+public sealed class OperationFlowTests
+{
+    [Fact]
+    public async Task An_operation_can_be_laid_down_and_taken_up_again_where_it_does_not_come_by_itself()
+    {
+        await using var events = new EventFile();
+        var operation = events.Telemetry.Start("request");
+        Operations.Set("begun", true);
+        Operation.Current = null;
+        Operations.Set("between", true);
+
+        var callback = new Thread(() =>
+        {
+            Assert.Null(Operation.Current);
+            Operation.Current = operation;
+            Operations.Set("goes_on", true);
+            Operations.Start(".sql").Dispose();
+            Assert.Same(operation, Operation.Current);
+            operation.Dispose();
+        });
+        callback.UnsafeStart();
+        callback.Join();
+
+        var all = await events.ReadAsync();
+        Assert.Equal(["request.sql", "request"], all.Select(one => one.GetProperty("type").GetString()));
+        Assert.Equal(all[1].GetProperty("id").GetString(), all[0].GetProperty("id").GetString());
+        Assert.Equal("""{"begun":true,"goes_on":true}""", all[1].GetProperty("body").GetRawText());
+    }
+
+    [Fact]
+    public async Task An_operation_begins_and_ends_within_the_one_around_it()
+    {
+        var spans = new ReceivedSpans();
+        var settings = new TelemetrySettings { TraceProbability = 1, Outlets = [spans.Settings("spans")] };
+        await using (var telemetry = new TelemetrySystem(settings, (_, _, _) => { }))
+        {
+            for (var i = 0; i < 10_000; i++)
+            {
+                using var request = telemetry.StartRequest($"{i}", null);
+                using var outer = Operations.Start(".outer");
+                Operations.Start(".inner").Dispose();
+            }
+        }
+        Assert.Equal(30_000, spans.All.Count);
+        foreach (var ended in spans.All.Chunk(3))
+        {
+            var (inner, outer, request) = (ended[0], ended[1], ended[2]);
+            Assert.True(
+                request.Start <= outer.Start && outer.Start <= inner.Start
+                && inner.End <= outer.End && outer.End <= request.End,
+                request.Id);
+        }
+    }
+
+    [Fact]
+    public async Task Where_nothing_is_configured_everything_can_be_called_and_an_exception_goes_on()
+    {
+        using var request = TelemetrySystem.Off.StartRequest("id", null);
+        using var child = Operations.Start(".sql");
+        child.Set("a.b", 1);
+        child.SetList("c", 1, 2);
+        child.SetMembers("d", new Field("e", 1));
+        child.Add("f", 1);
+        child.Append("g", 1);
+        child.Time("h").Dispose();
+        child.Fail(new InvalidDataException("broken"));
+        Assert.Null(child.Error);
+        await Assert.ThrowsAsync<InvalidDataException>(async () =>
+            await Operations.RunAsync<int>(".sql", _ => throw new InvalidDataException("broken")));
+        var fields = new FieldList();
+        child.CopyTo(fields);
+        Assert.Equal(0, fields.Count);
+    }
+
+    [Fact]
+    public async Task What_an_outlet_logs_and_does_brings_forth_no_events()
+    {
+        using var directory = new TemporaryDirectory();
+        using var logs = new LogSystem(new LogSettings(
+            new Dictionary<string, LogHandlerSettings>
+            {
+                ["file"] = new(
+                    LogLevel.Trace,
+                    new LogFormatSettings(LogFormatKind.Logfmt),
+                    new LogFileSettings(directory.File("log"), 0, 0)),
+            },
+            new Dictionary<string, LoggerSettings>(),
+            new LoggerSettings(LogLevel.Trace, ["file"], Propagate: false)));
+        var logger = logs.CreateLogger("outlet");
+        TelemetrySystem telemetry = null!;
+        using var outlet = new ScriptedOutlet((_, _) =>
+        {
+            using var own = telemetry.Start("sending");
+            logger.LogError(new InvalidDataException("broken"), "from the outlet");
+            return Task.CompletedTask;
+        });
+        var settings = new OutletSettings(
+            "own", OutletInput.Operations, () => outlet, new OutletQueueSettings { CloseTimeMax = Until.Limit });
+        telemetry = new TelemetrySystem(
+            new TelemetrySettings { LogEvents = true, Outlets = [settings] }, (_, _, _) => { });
+        using (telemetry.StartRequest("id", null))
+        {
+            logger.LogInformation("from the request");
+        }
+        await Until.TrueAsync(() => outlet.Sent.Count() == 2, "the message and the request");
+        await telemetry.DisposeAsync();
+        Assert.Equal(2, outlet.Sent.Count());
+        logs.Dispose();
+        Assert.Contains(
+            "from the outlet", await File.ReadAllTextAsync(directory.File("log")), StringComparison.Ordinal);
+    }
+}
