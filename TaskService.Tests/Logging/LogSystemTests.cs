@@ -69,6 +69,24 @@ public sealed class LogSystemTests : IDisposable
         Assert.Equal("id-1", lines[1]["req_id"]);
     }
 
+    [Theory]
+    [InlineData(LogFormatKind.Brief, "x INFO : message=\"outside\"\n")]
+    [InlineData(LogFormatKind.Logfmt, "message=\"outside\"\n")]
+    [InlineData(LogFormatKind.Json, "Z\",\"@mt\":\"{Text}\"}\n")]
+    public void A_format_that_names_the_request_id_has_nothing_for_it_outside_of_a_request(
+        LogFormatKind kind, string end)
+    {
+        var settings = Settings([], "root");
+        var handler = settings.Handlers["root"] with { Format = new LogFormatSettings(kind, ["req_id", "message"]) };
+        var handlers = new Dictionary<string, LogHandlerSettings> { ["root"] = handler };
+        using (var logs = new LogSystem(settings with { Handlers = handlers }))
+        {
+            Operation.Current = null;
+            Say(logs, "x", "outside");
+        }
+        Assert.EndsWith(end, File.ReadAllText(directory.File("root")), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_file_that_cannot_be_written_is_said_with_its_path()
     {
