@@ -26,7 +26,7 @@ public sealed class SampleTests
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 500)]
-    public async Task None_is_none_and_all_is_all(double rate, int count)
+    public async Task A_rate_of_0_is_none_and_of_1_is_all(double rate, int count)
     {
         await using var events = new EventFile(("request", new Sample(".", rate)));
         for (var i = 0; i < 500; i++)
@@ -37,7 +37,7 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public async Task The_coin_of_the_parent_keeps_all_children_of_a_type_or_none()
+    public async Task The_coin_of_the_parent_keeps_all_children_of_a_type_or_none_of_them()
     {
         await using var events = new EventFile(
             ("request.sql", new Sample("..", 0.25)), ("request.http", new Sample("..", 0.5)));
@@ -75,7 +75,7 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public async Task Without_the_event_of_a_parent_its_children_have_none_but_others_have()
+    public async Task A_parent_without_an_event_has_children_without_events()
     {
         await using var events = new EventFile(("request", new Sample(".", 0)));
         using (events.Telemetry.StartRequest("id", null))
@@ -96,7 +96,8 @@ public sealed class SampleTests
     [InlineData("..", ".memcache")]
     [InlineData("nobody.there", ".memcache")]
     [InlineData("", ".memcache")]
-    public async Task A_name_of_nobody_is_a_coin_for_each(string of, string name)
+    public async Task Its_own_name_an_unknown_one_and_a_parent_that_is_not_there_are_a_coin_for_each(
+        string of, string name)
     {
         await using var events = new EventFile();
         for (var i = 0; i < 1_000; i++)
@@ -104,6 +105,32 @@ public sealed class SampleTests
             events.Telemetry.Start(name, sample: new Sample(of, 0.25)).Dispose();
         }
         Assert.InRange((await events.ReadAsync()).Count, 182, 318);
+    }
+
+    [Theory]
+    [InlineData("memcache")]
+    [InlineData(".memcache")]
+    [InlineData("request.memcache")]
+    [InlineData(".")]
+    [InlineData("nobody.there")]
+    public async Task Within_a_request_its_own_name_and_an_unknown_one_are_a_coin_for_each_too(string of)
+    {
+        await using var events = new EventFile(("request.memcache", new Sample(of, 0.25)));
+        for (var i = 0; i < 100; i++)
+        {
+            using var request = events.Telemetry.Start("request", $"{i}");
+            for (var child = 0; child < 10; child++)
+            {
+                Operations.Start(".memcache").Dispose();
+            }
+        }
+        var kept = (await events.ReadAsync())
+            .Where(one => one.GetProperty("type").GetString() == "request.memcache")
+            .CountBy(one => one.GetProperty("id").GetString()!)
+            .ToList();
+        Assert.InRange(kept.Sum(one => one.Value), 182, 318);
+        // One coin for all of a request would keep ten of each or none.
+        Assert.InRange(kept.Count(one => one.Value < 10), 50, 100);
     }
 
     /// <returns>How many events there are, by type and request.</returns>
