@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Processes;
@@ -76,6 +77,30 @@ public sealed class LogTargetTests : IDisposable
         Assert.True(AssertBalance("disk/file.log", sent) > 0);
         // Where drops have ended a second time, less than a second ago, that is told at the very end.
         Assert.Equal("STOPPED", Messages("disk/file.log").Last(message => message != "LOG DROPS END"));
+    }
+
+    [Fact]
+    public async Task Events_without_a_path_go_to_standard_output_in_whole_lines_between_those_of_the_log()
+    {
+        await WriteConfigAsync("""
+            handlers: { console: { type: console, format: brief } }
+            """);
+        await File.AppendAllTextAsync(
+            directory.File("config.yaml"),
+            "\ntelemetry: { outlets: { events: { type: json, gather-time-max-ms: 1, close-time-max-ms: 60000 } } }\n");
+        using var process = ServiceProcess.Start(directory.Path, "-c", "config.yaml");
+        using var client = await process.ClientAsync();
+        const int sent = 200;
+        await Task.WhenAll(Enumerable.Range(0, sent).Select(number => AnswerAsync(client, number)));
+        process.Signal("TERM");
+        Assert.Equal(0, await process.ExitAsync());
+        var events = process.Output.Where(line => line.StartsWith('{'))
+            .Select(line => JsonElement.Parse(line).GetProperty("type").GetString());
+        var messages = process.Output.Where(line => !line.StartsWith('{'))
+            .Select(line => LogfmtLine.ParseBrief(line)["message"]).ToList();
+        Assert.Equal(sent, events.Count(type => type == "request"));
+        Assert.Equal(sent, messages.Count(message => message == "RESPONSE"));
+        Assert.Equal("STOPPED", messages[^1]);
     }
 
     /// <returns>How many were dropped.</returns>
