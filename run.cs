@@ -52,6 +52,8 @@ internal static class Verbs
           bench [--work get,put,post,list] [--compare REV] [--shots N] [--seconds N] [--warm N]
                 [--connections N] [--tasks N]
                                       build for release and measure under load; --compare: beside another revision
+          outlets [--shots N] [--seconds N] [--warm N]
+                                      measure requests while the receivers of outlets fail
           micro [--filter '*Line*']   time the line, the readers and the mappings alone
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods
@@ -69,6 +71,7 @@ internal static class Verbs
         ["format"] = ([], [], _ => Commands.Dotnet("format", Repository.Solution)),
         ["cover"] = ([], ["--line", "--branch"], Cover),
         ["bench"] = ([], ["--work", "--compare", "--shots", "--seconds", "--warm", "--connections", "--tasks"], Bench),
+        ["outlets"] = ([], ["--shots", "--seconds", "--warm"], options => MeasureHere("outlets", options)),
         ["micro"] = ([], ["--filter"], options => Measure("micro", options)),
         ["profile"] = ([], ["--work", "--seconds", "--warm", "--connections", "--tasks"], Profile),
         ["check"] = (["--long"], [], Check),
@@ -128,9 +131,7 @@ internal static class Verbs
     {
         if (!options.Remove("--compare", out var revision))
         {
-            return BuildService("here", Repository.Root) is > 0 and var unbuilt
-                ? unbuilt
-                : Measure("load", options, "here");
+            return MeasureHere("load", options);
         }
         // One that was interrupted has left its tree.
         RemoveOtherTree();
@@ -150,9 +151,12 @@ internal static class Verbs
     }
 
     private static int Profile(Given options) =>
-        BuildService("here", Repository.Root) is > 0 and var unbuilt ? unbuilt
-        : Commands.Dotnet("tool", "restore", "-v", "quiet") is > 0 and var unrestored ? unrestored
-        : Measure("profile", options, "here");
+        Commands.Dotnet("tool", "restore", "-v", "quiet") is > 0 and var unrestored
+            ? unrestored
+            : MeasureHere("profile", options);
+
+    private static int MeasureHere(string verb, Given options) =>
+        BuildService("here", Repository.Root) is > 0 and var unbuilt ? unbuilt : Measure(verb, options, "here");
 
     private static int BuildService(string name, string root) => Commands.Dotnet(
         "build", Path.Combine(root, Repository.Service), "-c", "Release", "--nologo", "-v", "quiet",

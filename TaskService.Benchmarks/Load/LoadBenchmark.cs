@@ -72,7 +72,7 @@ internal static class LoadBenchmark
             + $"| {allocatedBytes:F0} | {service.MemoryBytes / 1024 / 1024} | {shots.Sum(shot => shot.Failed)} |");
     }
 
-    private static double Median(IEnumerable<double> values)
+    public static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;

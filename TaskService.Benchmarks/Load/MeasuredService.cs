@@ -14,7 +14,7 @@ internal sealed class MeasuredService : IDisposable
     private readonly DirectoryInfo files = Directory.CreateTempSubdirectory("bench-");
     private readonly Process process;
 
-    private MeasuredService(string directory, int port)
+    private MeasuredService(string directory, int port, string settings)
     {
         (Name, Address) = (Path.GetFileName(directory.TrimEnd('/')), new Uri($"http://127.0.0.1:{port}"));
         var config = Path.Combine(files.FullName, "config.yaml");
@@ -25,6 +25,7 @@ internal sealed class MeasuredService : IDisposable
               handlers: { file: { type: file, path: '{{files.FullName}}/service.log', format: logfmt } }
               loggers: { taskservice: { level: info, handlers: [file], propagate: false } }
               root: { level: warning, handlers: [file] }
+            {{settings}}
             """);
         string[] command = ["dotnet", Path.Combine(directory, "TaskService.dll"), "-c", config];
         process = Process.Start(Pinned(0, command))!;
@@ -66,9 +67,10 @@ internal sealed class MeasuredService : IDisposable
     }
 
     /// <summary>Starts it, waits until it listens, and stores tasks.</summary>
-    public static async Task<MeasuredService> StartAsync(string directory, int port, int tasks)
+    public static async Task<MeasuredService> StartAsync(
+        string directory, int port, int tasks, string settings = "")
     {
-        var service = new MeasuredService(directory, port);
+        var service = new MeasuredService(directory, port, settings);
         using var client = new HttpClient { BaseAddress = service.Address };
         await service.ListeningAsync(client);
         for (var i = 0; i < Math.Max(1, tasks); i++)

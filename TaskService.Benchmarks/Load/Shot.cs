@@ -32,6 +32,15 @@ internal sealed record Shot(long Requests, double Seconds, long Failed, double P
         return shot with { ProcessorMicroseconds = used.TotalMicroseconds / Math.Max(1, shot.Requests) };
     }
 
+    /// <summary>What came of requests that took so many microseconds each.</summary>
+    public static Shot Of(double[] times, long failed, long started)
+    {
+        Array.Sort(times);
+        double At(double part) => times.Length == 0 ? 0 : times[(int)(part * (times.Length - 1))];
+        var elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return new Shot(times.Length, elapsed, failed, At(0.5), At(0.99), At(0.999));
+    }
+
     private static (string Method, string Path) RequestOf(MeasuredService service, string work) => work switch
     {
         "get" => ("GET", service.TaskPath),
@@ -90,9 +99,6 @@ internal sealed record Shot(long Requests, double Seconds, long Failed, double P
             }
             return (times, failed);
         })));
-        var elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        var sorted = all.SelectMany(one => one.times).Order().ToArray();
-        double At(double part) => sorted.Length == 0 ? 0 : sorted[(int)(part * (sorted.Length - 1))];
-        return new Shot(sorted.Length, elapsed, all.Sum(one => one.failed), At(0.5), At(0.99), At(0.999));
+        return Of([.. all.SelectMany(one => one.times)], all.Sum(one => one.failed), started);
     }
 }

@@ -28,8 +28,10 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         app.Run(ReceiveAsync);
     }
 
-    /// <summary>The status of each answer, in turn; 200 when there is none.</summary>
+    /// <summary>The status of each answer, in turn; then <see cref="AnswerAlways"/>.</summary>
     public ConcurrentQueue<int> Answers { get; } = new();
+
+    public int AnswerAlways { get; set; } = StatusCodes.Status200OK;
 
     /// <summary>All requests wait for it before they are answered.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
@@ -81,7 +83,7 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         await http.Request.Body.CopyToAsync(body);
         await Gate;
         var isGrpc = http.Request.ContentType == "application/grpc";
-        var status = Answers.TryDequeue(out var answer) ? answer : StatusCodes.Status200OK;
+        var status = Answers.TryDequeue(out var answer) ? answer : AnswerAlways;
         if (status == StatusCodes.Status200OK)
         {
             var bytes = body.ToArray();
