@@ -148,10 +148,11 @@ public sealed class SpanTests
     /// <summary>All that came, also when that is none: one that is known to come follows it.</summary>
     private static async Task<List<OperationRecord>> SpansAsync(ObservedApp app, int count)
     {
-        // The last of it ends after its answer has arrived.
+        const string last = "00000000000000000000000000000001";
+        // A request ends after its answer has arrived.
         await app.EventsAsync(3);
-        await app.GetAsync("/headers", ("b3", "00000000000000000000000000000001-0000000000000002-d"));
+        await app.GetAsync("/headers", ("b3", $"{last}-0000000000000002-d"));
         var all = await app.Spans.ReadAsync(count + 1);
-        return all[..count];
+        return [.. all.Where(span => span.Trace.TraceId.ToHexString() != last)];
     }
 }
