@@ -17,6 +17,9 @@ public sealed class TelemetrySectionTests
         "telemetry: { trace-probability: 1.5 }",
         "telemetry.trace-probability: must be a number from 0 to 1, not \"1.5\"")]
     [InlineData(
+        "telemetry: { trace-probability: -0.1 }",
+        "telemetry.trace-probability: must be a number from 0 to 1, not \"-0.1\"")]
+    [InlineData(
         "telemetry: { trace-probability: NaN }",
         "telemetry.trace-probability: must be a number from 0 to 1, not \"NaN\"")]
     [InlineData(

@@ -26,7 +26,7 @@ public sealed class StatsdTests : IDisposable
     [InlineData("127.0.0.1")]
     [InlineData("::1")]
     [InlineData("localhost")]
-    public async Task Records_arrive_as_timers_in_one_packet(string host)
+    public async Task Records_arrive_in_one_packet_as_timers_of_at_least_a_millisecond(string host)
     {
         Assert.SkipWhen(host == "::1" && !Socket.OSSupportsIPv6, "no IPv6");
         using var own = new UdpClient(new IPEndPoint(host == "::1" ? IPAddress.IPv6Loopback : IPAddress.Loopback, 0));
