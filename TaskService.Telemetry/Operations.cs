@@ -17,18 +17,13 @@ public static class Operations
         (Current?.Telemetry ?? TelemetrySystem.Default).Start(name, id, kind, sample);
 
     /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
-    public static ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work) =>
-        RunAsync(name, work, static (operation, work) => work(operation));
-
-    /// <summary>As the other one, with what the work needs, so that it can be made once.</summary>
-    public static async ValueTask<T> RunAsync<TState, T>(
-        string name, TState state, Func<Operation, TState, ValueTask<T>> work)
+    public static async ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work)
     {
         ArgumentNullException.ThrowIfNull(work);
         var operation = Start(name);
         try
         {
-            return await work(operation, state).ConfigureAwait(false);
+            return await work(operation).ConfigureAwait(false);
         }
         catch (Exception error)
         {

@@ -77,13 +77,27 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    // What the call needs is handed on, so that nothing has to be made for it but the operation.
-    private static ValueTask<T> CallAsync<TState, T>(
-        string name, TState state, Func<TState, ValueTask<T>> call, Predicate<T> isRow) =>
-        Operations.RunAsync(name, (state, call, isRow), static async (operation, work) =>
+    // As Operations.RunAsync, but nothing has to be made for a call except its operation: what it needs is handed on,
+    // and its one field is given with the end.
+    private static async ValueTask<T> CallAsync<TState, T>(
+        string name, TState state, Func<TState, ValueTask<T>> call, Predicate<T> isRow)
+    {
+        var operation = Operations.Start(name);
+        try
         {
-            var result = await work.call(work.state);
-            operation.Set("row_count", work.isRow(result) ? 1 : 0);
+            var result = await call(state);
+            operation.End([new("row_count", isRow(result) ? 1 : 0)]);
             return result;
-        });
+        }
+        catch (Exception error)
+        {
+            operation.Fail(error);
+            throw;
+        }
+        finally
+        {
+            // Which one is current goes back to what it was with the end of this method, by itself.
+            operation.End([]);
+        }
+    }
 }
