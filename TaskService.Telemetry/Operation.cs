@@ -72,6 +72,9 @@ public sealed class Operation : IDisposable
     /// <summary>Whether anyone reads its record.</summary>
     public bool IsRead => Telemetry.HasReaders;
 
+    /// <summary>Whether its record goes to an outlet.</summary>
+    public bool IsRecorded => Telemetry.HasReceiver(this);
+
     /// <summary>The level of its line; null when how it ends decides.</summary>
     public LogLevel? Level
     {
@@ -204,24 +207,11 @@ public sealed class Operation : IDisposable
             return;
         }
         var took = duration ?? Stopwatch.GetElapsedTime(started);
-        var all = threadFields ??= new FieldList();
-        all.Clear();
-        all.Append(first);
-        if (fields is { } own)
+        var all = fields is { } own ? Join(first, own) : first;
+        Telemetry.Statistics?.Record(Type, all, took);
+        if (IsRecorded)
         {
-            // Who sets one at this moment has looked before the end whether it has come.
-            lock (own)
-            {
-                foreach (var field in own.Items)
-                {
-                    Count(all.Set(field.Key, field.Value));
-                }
-            }
-        }
-        Telemetry.Statistics?.Record(Type, all.Items, took);
-        if (Telemetry.HasReceiver(this))
-        {
-            var record = ToRecord(all.Items.ToArray(), took);
+            var record = ToRecord(all.ToArray(), took);
             if (span is not null)
             {
                 OperationSpan.End(span, record);
@@ -256,6 +246,26 @@ public sealed class Operation : IDisposable
 
     private FieldList? Fields() =>
         this == None ? null : fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+
+    private static ReadOnlySpan<Field> Join(ReadOnlySpan<Field> first, FieldList own)
+    {
+        // Who sets one at this moment has looked before the end whether it has come. After that, nobody does.
+        lock (own)
+        {
+            if (first.IsEmpty)
+            {
+                return own.Items;
+            }
+            var all = threadFields ??= new FieldList();
+            all.Clear();
+            all.Append(first);
+            foreach (var field in own.Items)
+            {
+                Count(all.Set(field.Key, field.Value));
+            }
+            return all.Items;
+        }
+    }
 
     private static void Count(string? misuse)
     {

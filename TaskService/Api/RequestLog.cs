@@ -92,8 +92,18 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         Write(LogLevel.Warning, fields);
     }
 
-    /// <summary>The record has what the line has, but for what it says in other ways.</summary>
     private static void End(Operation operation, ReadOnlySpan<Field> line, in RequestOutcome outcome)
+    {
+        if (outcome is { Status: >= 500, Exception: { } error })
+        {
+            operation.Fail(error);
+        }
+        // Statistics find what they need among all fields.
+        operation.End(operation.IsRecorded ? Record(line) : line, outcome.Elapsed);
+    }
+
+    /// <summary>The record has what the line has, but for what it says in other ways.</summary>
+    private static ReadOnlySpan<Field> Record(ReadOnlySpan<Field> line)
     {
         var record = threadRecord ??= new FieldList();
         record.Clear();
@@ -104,11 +114,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
                 record.Append(field.Key, field.Value);
             }
         }
-        if (outcome is { Status: >= 500, Exception: { } error })
-        {
-            operation.Fail(error);
-        }
-        operation.End(record.Items, outcome.Elapsed);
+        return record.Items;
     }
 
     private static FieldList Begin(HttpContext http, Operation operation, RequestTarget target)
