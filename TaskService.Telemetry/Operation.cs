@@ -283,7 +283,7 @@ public sealed class Operation : IDisposable
         Start = startTime,
         Duration = took,
         Fields = all,
-        Trace = Trace,
+        Operation = this,
         Span = span,
         IsEvent = IsEvent,
         Error = Error,

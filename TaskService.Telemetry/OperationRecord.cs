@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry;
@@ -6,6 +7,8 @@ namespace TaskService.Telemetry;
 /// <summary>A finished operation, as outlets see it. It never changes.</summary>
 public sealed class OperationRecord
 {
+    private readonly StrongBox<TraceContext>? given;
+
     /// <summary>Of the machine.</summary>
     public static string Host { get; } = Environment.MachineName;
 
@@ -31,7 +34,12 @@ public sealed class OperationRecord
 
     public ActivityKind Kind { get; init; }
 
-    public TraceContext Trace { get; init; }
+    /// <summary>Its place in a trace; made when it is asked for, which metrics never do.</summary>
+    public TraceContext Trace
+    {
+        get => given?.Value ?? Operation?.Trace ?? default;
+        init => given = new(value);
+    }
 
     /// <summary>As .NET's own tracing has it, when its trace is recorded and an outlet gets spans.</summary>
     public Activity? Span { get; init; }
@@ -41,4 +49,7 @@ public sealed class OperationRecord
 
     /// <summary>What went wrong in one line; null when nothing did.</summary>
     public string? Error { get; init; }
+
+    /// <summary>Whose record it is.</summary>
+    internal Operation? Operation { private get; init; }
 }
