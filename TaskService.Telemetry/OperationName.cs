@@ -3,6 +3,10 @@ namespace TaskService.Telemetry;
 /// <summary>The names of operations, which are paths: what is one within which.</summary>
 internal static class OperationName
 {
+    // They come from code, and are few.
+    private static readonly BoundedCache<(string Type, string Name), string> Joined = new(
+        1_000, static pair => Join(pair.Type, pair.Name));
+
     /// <summary>The type of an operation that starts under a name, and the one whose child it is.</summary>
     /// <param name="name">
     /// <c>.x</c> is a child of the current operation, <c>^.x</c> of the outermost one; another name is the type itself,
@@ -19,7 +23,7 @@ internal static class OperationName
         {
             return (name, Within(name, current));
         }
-        return current is null ? (name[1..], null) : (Join(current.Type, name), current);
+        return current is null ? (name[1..], null) : (Joined[(current.Type, name)], current);
     }
 
     public static Operation? Outermost(Operation? operation)
@@ -44,9 +48,9 @@ internal static class OperationName
     /// <summary>
     /// Whether a type is this name, or ends with it behind a dot. A dot before the name may be left out.
     /// </summary>
-    public static bool Ends(string type, string name)
+    public static bool Ends(string type, ReadOnlySpan<char> name)
     {
-        var bare = name.AsSpan().TrimStart('.');
+        var bare = name.TrimStart('.');
         return type.AsSpan().EndsWith(bare, StringComparison.Ordinal)
             && (type.Length == bare.Length || type[type.Length - bare.Length - 1] == '.');
     }
@@ -72,7 +76,7 @@ internal static class OperationName
     {
         for (var end = name.Length; end > 0; end = name.LastIndexOf('.', end - 1))
         {
-            if (Ends(type, name[..end]))
+            if (Ends(type, name.AsSpan(0, end)))
             {
                 return type + name[end..];
             }

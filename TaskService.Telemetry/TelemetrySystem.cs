@@ -149,7 +149,7 @@ public sealed class TelemetrySystem : IAsyncDisposable
     }
 
     private Sample? SampleOf(string type) =>
-        settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
+        settings.EventSamples.Count > 0 && settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
 
     /// <summary>Whether the record of an operation goes anywhere.</summary>
     internal bool HasReceiver(Operation operation)

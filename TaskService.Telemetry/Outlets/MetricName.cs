@@ -89,11 +89,16 @@ public sealed partial class MetricName(
     private static partial Regex ListOfValues();
 }
 
-/// <summary>What operations with the same name have in common; found without allocating, but for queries.</summary>
+/// <summary>What operations with the same name have in common; found without allocating, but for new queries.</summary>
 /// <param name="Type"><c>request</c> of one with a route, <c>sql</c> of one with a query, else the type.</param>
 /// <param name="Text">The route, or the simplified query.</param>
 internal readonly record struct OperationKey(string Type, string? Method, string? Text, long Status)
 {
+    // A service has few queries, and to simplify one takes microseconds. Long ones would take memory instead.
+    private const int CachedCharactersMax = 4096;
+
+    private static readonly BoundedCache<string, string> Simplified = new(1_000, MetricName.Simplify);
+
     public static OperationKey Of(OperationRecord record) =>
         Of(record.Type, record.Fields as Field[] ?? [.. record.Fields]);
 
@@ -108,9 +113,12 @@ internal readonly record struct OperationKey(string Type, string? Method, string
         }
         var isSql = type == "sql" || type.EndsWith(".sql", StringComparison.Ordinal);
         return isSql && Find(fields, "query").Text is { } query
-            ? new OperationKey("sql", null, MetricName.Simplify(query), 0)
+            ? new OperationKey("sql", null, Simplify(query), 0)
             : new OperationKey(type, null, null, 0);
     }
+
+    // Of what differs most between them; it is asked for twice an operation.
+    public override int GetHashCode() => HashCode.Combine(Text ?? Type, Status);
 
     public MetricName ToName() => this switch
     {
@@ -124,6 +132,9 @@ internal readonly record struct OperationKey(string Type, string? Method, string
         { Text: not null } => new([Type], [new("query", Text)]),
         _ => new(Type.Split('.')),
     };
+
+    private static string Simplify(string query) =>
+        query.Length > CachedCharactersMax ? MetricName.Simplify(query) : Simplified[query];
 
     private static FieldValue Find(ReadOnlySpan<Field> fields, string key)
     {

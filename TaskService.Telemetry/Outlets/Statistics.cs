@@ -16,7 +16,7 @@ public sealed class Statistics
 
     private volatile Table table = new();
 
-    /// <summary>Counts an operation; allocates nothing once its name is known, but for queries.</summary>
+    /// <summary>Counts an operation; allocates nothing once its name is known.</summary>
     public void Record(string type, ReadOnlySpan<Field> fields, TimeSpan duration) =>
         table.Find(OperationKey.Of(type, fields)).Add(duration.Ticks);
 

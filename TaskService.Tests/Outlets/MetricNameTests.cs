@@ -44,6 +44,17 @@ public sealed class MetricNameTests
         Assert.Equal(name, string.Join('|', FlatOf(type, new Field("query", "SELECT a FROM t"))));
 
     [Fact]
+    public void However_many_queries_there_are_each_is_named_by_what_it_does()
+    {
+        for (var i = 0; i < 2_500; i++)
+        {
+            Assert.Equal(["sql", $"SELECT FROM t{i}"], FlatOf("sql", new Field("query", $"SELECT a FROM t{i}")));
+        }
+        var comment = new string('x', 5_000);
+        Assert.Equal(["sql", "SELECT FROM t"], FlatOf("sql", new Field("query", $"SELECT a FROM t -- {comment}")));
+    }
+
+    [Fact]
     public void An_operation_of_sql_without_a_query_is_named_by_its_type() =>
         Assert.Equal(["request", "sql"], FlatOf("request.sql", new Field("query", 1)));
 
