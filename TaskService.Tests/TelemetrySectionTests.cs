@@ -129,6 +129,26 @@ public sealed class TelemetrySectionTests
     }
 
     [Fact]
+    public async Task Meters_that_cannot_be_sent_are_counted_and_no_request_knows()
+    {
+        using var hits = new LimitHits();
+        // Where nobody may send to without asking for it.
+        await using var service = await RunningService.StartAsync(logging: """
+            telemetry:
+              outlets:
+                forbidden: { type: statsd, address: 255.255.255.255, meters-interval-ms: 20 }
+            """ + Silent);
+        for (var i = 0; i < 20; i++)
+        {
+            using var answer = await service.SendAsync("GET", "/tasks/none");
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+        await Until.TrueAsync(() => hits["taskservice.outlet.meter.failures forbidden"] >= 2, "failures");
+        using var after = await service.SendAsync("GET", "/tasks/none");
+        Assert.Equal(HttpStatusCode.NotFound, after.StatusCode);
+    }
+
+    [Fact]
     public async Task Requests_arrive_at_statsd_and_counters_of_meters_too()
     {
         using var receiver = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));

@@ -54,10 +54,13 @@ public sealed class MeterReader : IDisposable
     }
 
     /// <summary>
-    /// Measurements that were lost: of series and histograms beyond the limits, those that are no finite number, and
-    /// one for each collection in which an observable instrument failed.
+    /// Measurements that were lost: of series and histograms beyond the limits, those that are no finite number, those
+    /// that could not be sent, and one for each collection in which an observable instrument failed.
     /// </summary>
     public long Dropped => Interlocked.Read(ref dropped);
+
+    /// <summary>Counts what was collected and could not be sent.</summary>
+    public void Lose(int metrics) => Interlocked.Add(ref dropped, metrics);
 
     /// <summary>
     /// The changes of counters since the last collection (those without any are left out), the values of gauges, and

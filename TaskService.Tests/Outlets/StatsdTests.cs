@@ -164,6 +164,76 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
+    public async Task A_batch_that_failed_in_the_middle_goes_on_where_it_failed_and_nothing_comes_twice()
+    {
+        Assert.SkipWhen(!Socket.OSSupportsIPv6, "no IPv6");
+        using var own = new Socket(SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
+        own.Bind(new IPEndPoint(IPAddress.IPv6Any, 0));
+        // A packet of more than 65,507 bytes fits into IPv6 only.
+        var addresses = new Queue<IPAddress>([IPAddress.Loopback, IPAddress.IPv6Loopback]);
+        using var outlet = new StatsdOutlet(
+            new StatsdSettings("agent", ((IPEndPoint)own.LocalEndPoint!).Port, PacketBytesMax: 65_520),
+            null,
+            TimeProvider.System,
+            (_, _) => Task.FromResult<IPAddress[]>([addresses.Dequeue()]));
+        // 182 lines of 358 have 65,337 with their newlines, one of 306 and 3,623 of 17 have 65,520.
+        OperationRecord[] batch =
+        [
+            .. Enumerable.Range(0, 182).Select(_ => SomeRecord.Of(new string('a', 352))),
+            SomeRecord.Of(new string('b', 300)),
+            .. Enumerable.Range(0, 3_623).Select(_ => SomeRecord.Of(new string('c', 11))),
+            SomeRecord.Of("last"),
+        ];
+        await Assert.ThrowsAsync<SocketException>(async () => await outlet.SendAsync(batch, Limit));
+        await outlet.SendAsync(batch, Limit);
+        await outlet.SendAsync([SomeRecord.Of("next")], Limit);
+        var packets = new List<string>();
+        var buffer = new byte[65_535];
+        while (packets is not [.., "next:12|ms"])
+        {
+            packets.Add(Encoding.UTF8.GetString(buffer, 0, await own.ReceiveAsync(buffer, Limit)));
+        }
+        Assert.Equal([65_337, 65_520, 10, 10], packets.Select(packet => packet.Length));
+    }
+
+    [Fact]
+    public async Task Measurements_that_a_receiver_never_gets_are_told_by_nobody_but_later_ones_arrive()
+    {
+        using var meter = new Meter("Test.Statsd.Dead");
+        var counter = meter.CreateCounter<int>("n");
+        using var reader = new MeterReader([meter.Name]);
+        var port = PortOf(receiver);
+        using var outlet = Outlet(meters: reader);
+        receiver.Dispose();
+        for (var i = 0; i < 5; i++)
+        {
+            counter.Add(1);
+            await outlet.SendMetersAsync(Limit);
+        }
+        using var again = new UdpClient(new IPEndPoint(IPAddress.Loopback, port));
+        counter.Add(7);
+        await outlet.SendMetersAsync(Limit);
+        Assert.Equal("n:7|c", Encoding.UTF8.GetString((await again.ReceiveAsync(Limit)).Buffer));
+        Assert.Equal(0, reader.Dropped);
+    }
+
+    [Fact]
+    public async Task Measurements_that_the_machine_cannot_send_are_counted()
+    {
+        using var meter = new Meter("Test.Statsd.Refused");
+        var counter = meter.CreateCounter<int>("n");
+        var histogram = meter.CreateHistogram<int>("h");
+        using var reader = new MeterReader([meter.Name]);
+        // Where nobody may send to without asking for it.
+        using var outlet = new StatsdOutlet(new StatsdSettings($"{IPAddress.Broadcast}", PortOf(receiver)), reader);
+        counter.Add(1);
+        histogram.Record(1);
+        histogram.Record(2);
+        await Assert.ThrowsAsync<SocketException>(async () => await outlet.SendMetersAsync(Limit));
+        Assert.Equal(3, reader.Dropped);
+    }
+
+    [Fact]
     public async Task A_name_that_is_not_resolved_fails_when_it_is_needed_and_no_measurement_is_lost()
     {
         using var meter = new Meter("Test.Statsd.Unresolved");

@@ -24,6 +24,10 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
     private long resolvedAt;
     private Socket? socket;
 
+    // A batch of which something failed, and how many of its packets were sent.
+    private IReadOnlyList<OperationRecord>? begun;
+    private int packetsSent;
+
     /// <summary>Nothing is resolved or opened yet.</summary>
     /// <param name="settings">Where to, and how.</param>
     /// <param name="meters">What <see cref="SendMetersAsync"/> sends; disposed of with this.</param>
@@ -46,7 +50,19 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
     /// <exception cref="IOException">The name of the host is not resolved.</exception>
     /// <exception cref="SocketException">The machine cannot send.</exception>
     public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel) =>
-        SendAsync(() => batch.Select(TimerOf), cancel);
+        InTurnAsync(
+            async to =>
+            {
+                Fill(batch.Select(TimerOf));
+                // What was sent of a batch that comes again is not sent again: it makes the same packets.
+                (begun, packetsSent) = (batch, batch == begun ? packetsSent : 0);
+                for (; packetsSent < packets.Count; packetsSent++)
+                {
+                    await to.SendAsync(packets[packetsSent], cancel);
+                }
+                begun = null;
+            },
+            cancel);
 
     public TimeSpan MetersInterval => settings.MetersInterval;
 
@@ -54,9 +70,31 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
     /// <exception cref="IOException">
     /// The name of the host is not resolved; the measurements are kept for the next time.
     /// </exception>
-    /// <exception cref="SocketException">The machine cannot send; these measurements are lost.</exception>
-    public ValueTask SendMetersAsync(CancellationToken cancel) =>
-        meters is null ? ValueTask.CompletedTask : SendAsync(meters.Collect, cancel);
+    /// <exception cref="SocketException">
+    /// The machine cannot send; what was not sent yet of these measurements is lost, and counted.
+    /// </exception>
+    public ValueTask SendMetersAsync(CancellationToken cancel) => meters is null
+        ? ValueTask.CompletedTask
+        : InTurnAsync(
+            async to =>
+            {
+                var metrics = meters.Collect();
+                Fill(metrics);
+                var metricsSent = 0;
+                try
+                {
+                    for (var i = 0; i < packets.Count; i++)
+                    {
+                        await to.SendAsync(packets[i], cancel);
+                        metricsSent += packets.MetricsIn(i);
+                    }
+                }
+                finally
+                {
+                    meters.Lose(metrics.Count - metricsSent);
+                }
+            },
+            cancel);
 
     public void Dispose()
     {
@@ -83,23 +121,22 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
         return name;
     }
 
-    private async ValueTask SendAsync(Func<IEnumerable<Metric>> collect, CancellationToken cancel)
+    private void Fill(IEnumerable<Metric> metrics)
+    {
+        packets.Clear();
+        foreach (var metric in metrics)
+        {
+            packets.Add(metric);
+        }
+    }
+
+    private async ValueTask InTurnAsync(Func<Receiver, Task> send, CancellationToken cancel)
     {
         await gate.WaitAsync(cancel);
         try
         {
             // First, so that what cannot be sent is not taken out of the meters.
-            var to = await ResolveAsync(cancel);
-            packets.Clear();
-            foreach (var metric in collect())
-            {
-                packets.Add(metric);
-            }
-            foreach (var packet in packets.All)
-            {
-                // Not connected: else a receiver that is away for a moment would make the next call fail.
-                await to.Socket.SendToAsync(packet, SocketFlags.None, to.Target, cancel);
-            }
+            await send(await ResolveAsync(cancel));
         }
         catch (SocketException)
         {
@@ -112,7 +149,7 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
         }
     }
 
-    private async ValueTask<(Socket Socket, IPEndPoint Target)> ResolveAsync(CancellationToken cancel)
+    private async ValueTask<Receiver> ResolveAsync(CancellationToken cancel)
     {
         if (target is null || socket is null || time.GetElapsedTime(resolvedAt) >= ResolvedTimeMax)
         {
@@ -128,7 +165,7 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
             target = new IPEndPoint(address, settings.Port);
             resolvedAt = time.GetTimestamp();
         }
-        return (socket, target);
+        return new Receiver(socket, target);
     }
 
     private async Task<IPAddress[]> FindAsync(CancellationToken cancel)
@@ -141,5 +178,12 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
         {
             throw new IOException($"statsd: {settings.Host} is not resolved: {error.Message}", error);
         }
+    }
+
+    private readonly record struct Receiver(Socket Socket, IPEndPoint Target)
+    {
+        // Not connected: else one that is away for a moment would make the next call fail.
+        public ValueTask<int> SendAsync(ReadOnlyMemory<byte> packet, CancellationToken cancel) =>
+            Socket.SendToAsync(packet, SocketFlags.None, Target, cancel);
     }
 }

@@ -26,9 +26,14 @@ internal sealed class StatsdPackets(StatsdSettings settings)
     private readonly Dictionary<MetricName, (byte[] Name, byte[] Tags)> known = [];
     private readonly Utf8Line line = new();
     private readonly ArrayBufferWriter<byte> bytes = new();
-    private readonly List<Range> packets = [];
+    private readonly List<(int Start, int End, int Metrics)> packets = [];
 
-    public IEnumerable<ReadOnlyMemory<byte>> All => packets.Select(packet => bytes.WrittenMemory[packet]);
+    public int Count => packets.Count;
+
+    public ReadOnlyMemory<byte> this[int packet] =>
+        bytes.WrittenMemory[packets[packet].Start..packets[packet].End];
+
+    public int MetricsIn(int packet) => packets[packet].Metrics;
 
     public void Clear()
     {
@@ -46,15 +51,15 @@ internal sealed class StatsdPackets(StatsdSettings settings)
             line.Append((byte)'\n');
         }
         AppendLine(metric);
-        var start = bytes.WrittenCount;
-        if (packets is [.., var last] && start + 1 + line.Bytes.Length - last.Start.Value <= settings.PacketBytesMax)
+        var (start, metrics) = (bytes.WrittenCount, 1);
+        if (packets is [.., var last] && start + 1 + line.Bytes.Length - last.Start <= settings.PacketBytesMax)
         {
             bytes.Write("\n"u8);
-            start = last.Start.Value;
+            (start, metrics) = (last.Start, last.Metrics + 1);
             packets.RemoveAt(packets.Count - 1);
         }
         bytes.Write(line.Bytes);
-        packets.Add(start..bytes.WrittenCount);
+        packets.Add((start, bytes.WrittenCount, metrics));
     }
 
     private void AppendLine(Metric metric)
