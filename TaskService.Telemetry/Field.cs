@@ -30,6 +30,8 @@ public readonly record struct FieldValue
     // Lists within each other: one may hold itself, and the stack has an end that nothing catches.
     private const int ListsMax = 4;
 
+    private const int BytesOfItem = 24;
+
     private readonly object? reference;
     private readonly long bits;
 
@@ -51,6 +53,14 @@ public readonly record struct FieldValue
     /// The value of a <see cref="FieldKind.Integer"/>, or the microseconds of a <see cref="FieldKind.Duration"/>.
     /// </summary>
     public long Integer => bits;
+
+    /// <summary>How much memory it takes besides its own: two bytes a character, and the items of a list.</summary>
+    internal long BytesEstimate => Kind switch
+    {
+        FieldKind.Text => 2L * Text!.Length,
+        FieldKind.List => bits,
+        _ => 0,
+    };
 
     public double Number => BitConverter.Int64BitsToDouble(bits);
 
@@ -91,8 +101,16 @@ public readonly record struct FieldValue
     public static FieldValue Add(FieldValue left, FieldValue right) => left + right;
 
     /// <summary>Several values; they are copied.</summary>
-    public static FieldValue FromList(params ReadOnlySpan<FieldValue> items) =>
-        new(FieldKind.List, items.ToArray(), items.Length);
+    public static FieldValue FromList(params ReadOnlySpan<FieldValue> items)
+    {
+        // Counted here, once: a list may be in others, and these in others.
+        long bytes = 0;
+        foreach (var item in items)
+        {
+            bytes += BytesOfItem + item.BytesEstimate;
+        }
+        return new(FieldKind.List, items.ToArray(), bytes);
+    }
 
     /// <summary>
     /// Whatever it is: numbers and booleans as such, a date as <c>2013-12-10</c>, a time as Unix seconds, a sequence as
@@ -132,7 +150,7 @@ public readonly record struct FieldValue
             itemsLeft--;
             list.Add(From(item, lists, ref itemsLeft));
         }
-        return new(FieldKind.List, list.ToArray(), list.Count);
+        return FromList([.. list]);
     }
 
     private static FieldValue Convert(object? value) => value switch

@@ -7,7 +7,12 @@ namespace TaskService.Telemetry;
 /// <summary>A finished operation, as outlets see it. It never changes.</summary>
 public sealed class OperationRecord
 {
+    // Of itself, its operation, its id and the array of its fields; and of a field in that.
+    private const int BytesOfRecord = 384;
+    private const int BytesOfField = 32;
+
     private readonly StrongBox<TraceContext>? given;
+    private long bytesEstimate;
 
     /// <summary>Of the machine.</summary>
     public static string Host { get; } = Environment.MachineName;
@@ -50,6 +55,19 @@ public sealed class OperationRecord
     /// <summary>What went wrong in one line; null when nothing did.</summary>
     public string? Error { get; init; }
 
+    /// <summary>About how much memory it takes: two bytes a character of text, and a little for all else.</summary>
+    internal long BytesEstimate => bytesEstimate > 0 ? bytesEstimate : bytesEstimate = Estimate();
+
     /// <summary>Whose record it is.</summary>
     internal Operation? Operation { private get; init; }
+
+    private long Estimate()
+    {
+        var bytes = BytesOfRecord + 2L * (Error?.Length ?? 0);
+        foreach (var field in Fields as Field[] ?? [.. Fields])
+        {
+            bytes += BytesOfField + 2 * field.Key.Length + field.Value.BytesEstimate;
+        }
+        return bytes;
+    }
 }

@@ -64,6 +64,7 @@ internal static class TelemetrySection
         return new OutletSettings(name, kind.Input, open, new OutletQueueSettings
         {
             RecordsMax = recordsMax,
+            BytesMax = outlet.Integer("bytes-max", queue.BytesMax, 1, long.MaxValue),
             BatchRecordsMax = Math.Min(batchRecordsMax, recordsMax),
             GatherTimeMax = Milliseconds(outlet, "gather-time-max-ms", queue.GatherTimeMax),
             AttemptTimeMax = attemptTimeMax,

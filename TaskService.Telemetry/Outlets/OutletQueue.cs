@@ -40,6 +40,8 @@ public sealed class OutletQueue : IAsyncDisposable
     private long produced;
     private long sent;
     private int taken;
+    private long bytes;
+    private long takenBytes;
     private int wanted;
     private TaskCompletionSource enough = new();
     private Task? closing;
@@ -83,13 +85,17 @@ public sealed class OutletQueue : IAsyncDisposable
     /// <summary>Takes a record. Never waits, never throws; after the end, the record is dropped.</summary>
     public void Post(OperationRecord record)
     {
+        ArgumentNullException.ThrowIfNull(record);
         string reason;
+        var recordBytes = record.BytesEstimate;
         lock (gate)
         {
             produced++;
-            if (closing is null && queue.Count + taken < settings.RecordsMax)
+            if (closing is null
+                && queue.Count + taken < settings.RecordsMax && bytes + recordBytes <= settings.BytesMax)
             {
                 queue.Enqueue(record);
+                bytes += recordBytes;
                 if (queue.Count == wanted)
                 {
                     enough.TrySetResult();
@@ -196,6 +202,7 @@ public sealed class OutletQueue : IAsyncDisposable
             for (var i = 0; i < batch.Length; i++)
             {
                 batch[i] = queue.Dequeue();
+                takenBytes += batch[i].BytesEstimate;
             }
             taken = batch.Length;
             return batch;
@@ -272,7 +279,8 @@ public sealed class OutletQueue : IAsyncDisposable
     {
         lock (gate)
         {
-            taken = 0;
+            bytes -= takenBytes;
+            (taken, takenBytes) = (0, 0);
             if (reason is null)
             {
                 sent += records;

@@ -6,6 +6,12 @@ public sealed record OutletQueueSettings
     /// <summary>Records that wait or are in a call of the outlet; beyond, the newest are dropped.</summary>
     public int RecordsMax { get; init; } = 8_192;
 
+    /// <summary>
+    /// Bytes of the records that wait or are in a call of the outlet; beyond, the newest are dropped. Estimated: 384 a
+    /// record, 32 a field, 24 an item of a list, and two a character of keys and texts.
+    /// </summary>
+    public long BytesMax { get; init; } = 16 * 1024 * 1024;
+
     /// <summary>Records in one call of the outlet; not more than <see cref="RecordsMax"/>.</summary>
     public int BatchRecordsMax { get; init; } = 512;
 
