@@ -82,6 +82,7 @@ public sealed class ModelTests
         var count = Properties.Count;
         Assert.Equal(count, typeof(TaskJson).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
         Assert.Equal(count, typeof(TaskRow).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
+        Assert.Equal(count, TaskRow.Columns.Count);
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using System.Data;
+using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -11,6 +13,22 @@ namespace TaskService.Storage;
 /// </summary>
 internal sealed record TaskRow
 {
+    private const long DueMicrosecondsMin = (long)UnixSeconds.Min * 1_000_000;
+    private const long DueMicrosecondsMaxExclusive = (long)UnixSeconds.MaxExclusive * 1_000_000;
+
+    /// <summary>
+    /// The columns of a table, behind the id, in the order of <see cref="Read"/>. Short ones come first, so that what
+    /// is filtered out costs no look at its texts.
+    /// </summary>
+    public static IReadOnlyList<(string Name, DbType Type, Func<TaskRow, object?> Value)> Columns { get; } =
+    [
+        ("completed", DbType.Boolean, row => row.Completed),
+        ("priority", DbType.String, row => row.Priority),
+        ("due_date", DbType.Int64, row => row.DueDateMicroseconds),
+        ("title", DbType.String, row => row.Title),
+        ("description", DbType.String, row => row.Description),
+    ];
+
     [JsonPropertyName("priority")]
     public string? Priority { get; init; }
 
@@ -37,6 +55,16 @@ internal sealed record TaskRow
         DueDateMicroseconds = task.DueDate?.Subtract(DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
     };
 
+    /// <summary>Reads the columns, which begin at this place.</summary>
+    public static TaskRow Read(DbDataReader reader, int at) => new()
+    {
+        Completed = reader.GetBoolean(at),
+        Priority = reader.IsDBNull(at + 1) ? null : reader.GetString(at + 1),
+        DueDateMicroseconds = reader.IsDBNull(at + 2) ? null : reader.GetInt64(at + 2),
+        Title = reader.GetString(at + 3),
+        Description = reader.IsDBNull(at + 4) ? null : reader.GetString(at + 4),
+    };
+
     /// <returns>False, with the reason, when the row breaks a rule of the domain: someone else wrote it.</returns>
     public bool TryToDomain([NotNullWhen(true)] out TaskEntry? task, [NotNullWhen(false)] out string? problem)
     {
@@ -45,6 +73,8 @@ internal sealed record TaskRow
         problem = TaskEntry.TitleProblem(Title) is { } title ? $"title {title}"
             : Description is not null && TaskEntry.DescriptionProblem(Description) is { } text ? $"description {text}"
             : Priority is not null && !TryPriority(Priority, out priority) ? "priority is not known"
+            : DueDateMicroseconds is < DueMicrosecondsMin or >= DueMicrosecondsMaxExclusive
+                ? "due_date is not in the years 1 to 9999"
             : null;
         if (problem is not null)
         {

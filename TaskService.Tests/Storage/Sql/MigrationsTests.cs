@@ -1,0 +1,147 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+using TaskService.Domain;
+using TaskService.Storage.Sql;
+using TaskService.Storage.Sqlite;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Storage.Sql;
+
+/// <summary>On a real SQLite file, but for what is said of the files of every engine.</summary>
+public sealed class MigrationsTests : IDisposable
+{
+    private static readonly Migration First = new(1, "001_a.sql", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);");
+    private static readonly Migration Second = new(2, "002_b.sql", "CREATE TABLE b (x);");
+    private static readonly Migration Third = new(3, "003_c.sql", "CREATE TABLE c (x);");
+
+    private readonly TemporaryDirectory directory = new();
+    private readonly SqliteConnection connection;
+
+    public MigrationsTests()
+    {
+        SqliteLibrary.Require();
+        connection = Open();
+    }
+
+    public void Dispose()
+    {
+        connection.Dispose();
+        directory.Dispose();
+    }
+
+    [Fact]
+    public async Task Each_is_made_once_and_what_is_new_later()
+    {
+        Assert.Equal("002_b.sql", await ApplyAsync(First, Second));
+        Assert.Equal("003_c.sql", await ApplyAsync(First, Second, Third));
+        Assert.Equal("003_c.sql", await ApplyAsync(First, Second, Third));
+        Assert.Equal(1L, Scalar("SELECT count(*) FROM a"));
+        Assert.Equal(
+            $"1 001_a.sql {First.Hash},2 002_b.sql {Second.Hash},3 003_c.sql {Third.Hash}",
+            Scalar("SELECT group_concat(version || ' ' || name || ' ' || hash) FROM schema_migrations"));
+    }
+
+    [Fact]
+    public async Task One_that_changed_stops_with_its_name_and_one_with_other_line_ends_did_not_change()
+    {
+        await ApplyAsync(First, Second);
+        await ApplyAsync(First with { Sql = First.Sql.Replace("\n", "\r\n", StringComparison.Ordinal) }, Second);
+        Assert.Equal(
+            "the migration 001_a.sql has changed since it was applied",
+            await ProblemAsync(new Migration(1, First.Name, First.Sql + " "), Second, Third));
+        Assert.Equal(0L, Scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'c'"));
+    }
+
+    [Fact]
+    public async Task One_that_the_program_does_not_have_stops_with_its_name()
+    {
+        await ApplyAsync(First, Second, Third);
+        Assert.Equal(
+            "the migration 002_b.sql was applied, but this program does not have it",
+            await ProblemAsync(First, Third));
+    }
+
+    [Fact]
+    public async Task One_that_was_passed_over_stops_with_its_name()
+    {
+        await ApplyAsync(First, Third);
+        Assert.Equal(
+            "the migration 002_b.sql was not applied, but 003_c.sql, which comes later, was",
+            await ProblemAsync(First, Second, Third));
+    }
+
+    [Fact]
+    public async Task A_database_that_is_newer_than_the_program_stops()
+    {
+        await ApplyAsync(First, Second);
+        Assert.Equal(
+            "the database is newer than this program: 002_b.sql was applied, 001_a.sql is the last one known",
+            await ProblemAsync(First));
+    }
+
+    [Fact]
+    public async Task One_that_fails_leaves_nothing_of_itself_and_all_before_it()
+    {
+        var broken = new Migration(2, "002_b.sql", "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1);");
+        Assert.Equal(
+            "the migration 002_b.sql failed: SQLite Error 1: 'no such table: nowhere'.",
+            await ProblemAsync(First, broken));
+        Assert.Equal(0L, Scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'b'"));
+        Assert.Equal(1L, Scalar("SELECT count(*) FROM a"));
+        Assert.Equal("002_b.sql", await ApplyAsync(First, Second));
+    }
+
+    [Fact]
+    public async Task Instances_that_start_at_once_make_each_once()
+    {
+        for (var round = 0; round < TestRoot.Scale(3, 50); round++)
+        {
+            var file = $"race{round}";
+            var last = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+            {
+                await using var own = Open(file);
+                return await ApplyAsync(own, First, Second, Third);
+            })));
+            Assert.All(last, name => Assert.Equal("003_c.sql", name));
+            await using var after = Open(file);
+            Assert.Equal(1L, Scalar("SELECT count(*) FROM a", after));
+        }
+    }
+
+    [Fact]
+    public void Those_of_an_engine_are_in_the_program_in_order_and_without_gaps()
+    {
+        var folders = Directory.GetDirectories(TestRoot.File("schema"));
+        Assert.NotEmpty(folders);
+        Assert.All(folders, folder =>
+        {
+            var files = Directory.GetFiles(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal);
+            var known = Migrations.Embedded(Path.GetFileName(folder)).Known;
+            Assert.Equal(files, known.Select(step => step.Name));
+            Assert.Equal(Enumerable.Range(1, known.Count), known.Select(step => step.Version));
+        });
+    }
+
+    private static Task<string> ApplyAsync(DbConnection to, params Migration[] known) =>
+        new Migrations(known).ApplyAsync(to, "BEGIN IMMEDIATE", NullLogger.Instance, CancellationToken.None);
+
+    private Task<string> ApplyAsync(params Migration[] known) => ApplyAsync(connection, known);
+
+    private async Task<string> ProblemAsync(params Migration[] known) =>
+        (await Assert.ThrowsAsync<StorageException>(() => ApplyAsync(known))).Message;
+
+    private SqliteConnection Open(string file = "test")
+    {
+        var opened = new SqliteConnection($"Data Source={directory.File(file)};Pooling=False");
+        opened.Open();
+        return opened;
+    }
+
+    private object? Scalar(string sql, SqliteConnection? on = null)
+    {
+        using var command = (on ?? connection).CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+}

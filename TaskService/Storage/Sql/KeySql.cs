@@ -1,0 +1,65 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+using TaskService.Domain;
+
+namespace TaskService.Storage.Sql;
+
+/// <summary>What is said to the table of idempotency keys, in words that every engine understands.</summary>
+internal static class KeySql
+{
+    /// <summary>
+    /// How many expired keys go with a change that adds one, at most: more than it adds, so that they become fewer.
+    /// </summary>
+    public const int ExpiredItemsMax = 500;
+
+    public const string Find =
+        "SELECT key, body_hash, task_id, version, created FROM idempotency_keys WHERE key = @key";
+
+    /// <summary>
+    /// Changes no row when the key is there and not expired: another process has made a task with it meanwhile.
+    /// </summary>
+    public const string Insert =
+        "INSERT INTO idempotency_keys (key, body_hash, task_id, version, created)"
+        + " VALUES (@key, @body_hash, @task_id, @version, @created)"
+        + " ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, task_id = excluded.task_id,"
+        + " version = excluded.version, created = excluded.created WHERE idempotency_keys.created <= @expired";
+
+    public const string DeleteExpired =
+        "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE created <= @expired"
+        + " ORDER BY created LIMIT @limit)";
+
+    /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
+    public static void SetKey(DbCommand command, RememberedCreate create)
+    {
+        TaskSql.Set(command, "@key", DbType.String, create.Key);
+        TaskSql.Set(command, "@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
+        TaskSql.Set(command, "@task_id", DbType.String, create.TaskId);
+        TaskSql.Set(command, "@version", DbType.String, create.Version.ToString());
+        TaskSql.Set(command, "@created", DbType.Int64, Microseconds(create.Created));
+        SetExpired(command, create.Created);
+    }
+
+    /// <summary>Sets the parameters of <see cref="DeleteExpired"/>.</summary>
+    public static void SetExpiry(DbCommand command, DateTimeOffset now)
+    {
+        SetExpired(command, now);
+        TaskSql.Set(command, "@limit", DbType.Int32, ExpiredItemsMax);
+    }
+
+    /// <summary>Reads the row of <see cref="Find"/> that the reader stands on.</summary>
+    public static RememberedCreate Read(DbDataReader reader) => new(
+        reader.GetString(0),
+        ParseHash(reader.GetString(1)),
+        reader.GetString(2),
+        new TaskVersion(ParseHash(reader.GetString(3))),
+        DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(4) * TimeSpan.TicksPerMicrosecond));
+
+    private static void SetExpired(DbCommand command, DateTimeOffset now) =>
+        TaskSql.Set(command, "@expired", DbType.Int64, Microseconds(now - RememberedCreate.KeptTime));
+
+    private static long Microseconds(DateTimeOffset time) =>
+        (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+
+    private static UInt128 ParseHash(string text) => UInt128.Parse(text, NumberStyles.AllowHexSpecifier, null);
+}

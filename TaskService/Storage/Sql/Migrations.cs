@@ -1,0 +1,189 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using TaskService.Domain;
+
+namespace TaskService.Storage.Sql;
+
+/// <summary>A step of a schema, as its file says it.</summary>
+/// <param name="Version">Steps are made in this order.</param>
+/// <param name="Name">Of the file, such as <c>001_tasks.sql</c>.</param>
+/// <param name="Sql">What is executed.</param>
+internal sealed record Migration(int Version, string Name, string Sql)
+{
+    /// <summary>SHA-256 of the text, 64 lower-case hexadecimal digits; whatever its line ends are.</summary>
+    public string Hash { get; } = Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
+}
+
+/// <summary>
+/// Brings the schema of a database up to date: each step once, in order, in a transaction of its own, under a lock that
+/// keeps other instances out, recorded with its hash in <c>schema_migrations</c>.
+/// </summary>
+/// <param name="known">What this program has, in order.</param>
+internal sealed partial class Migrations(IReadOnlyList<Migration> known)
+{
+    private const string CreateTable =
+        "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
+        + " hash TEXT NOT NULL, applied_at TEXT NOT NULL)";
+
+    private const string SelectApplied = "SELECT version, name, hash FROM schema_migrations ORDER BY version";
+
+    private const string Insert =
+        "INSERT INTO schema_migrations (version, name, hash, applied_at) VALUES (@version, @name, @hash, @applied_at)";
+
+    /// <summary>In order.</summary>
+    public IReadOnlyList<Migration> Known => known;
+
+    /// <summary>Those of an engine, which the program carries: <c>schema/ENGINE/NNN_name.sql</c>.</summary>
+    public static Migrations Embedded(string engine)
+    {
+        var assembly = typeof(Migrations).Assembly;
+        var steps =
+            from resource in assembly.GetManifestResourceNames()
+            let file = ResourceName().Match(resource)
+            where file.Success && file.Groups["engine"].Value == engine
+            let version = int.Parse(file.Groups["version"].ValueSpan, CultureInfo.InvariantCulture)
+            orderby version
+            select new Migration(version, file.Groups["name"].Value, ReadText(assembly, resource));
+        return new Migrations([.. steps]);
+    }
+
+    /// <summary>Makes what is not made yet.</summary>
+    /// <param name="connection">Open, and in no transaction.</param>
+    /// <param name="begin">SQL that begins a transaction that no other instance can be in at the same time.</param>
+    /// <param name="logger">Is told what was made.</param>
+    /// <param name="cancel">Between two steps.</param>
+    /// <returns>The name of the last step.</returns>
+    /// <exception cref="StorageException">The database does not fit the program, or a step failed; the message says in
+    /// one line which.</exception>
+    /// <exception cref="DbException">The database failed otherwise.</exception>
+    public async Task<string> ApplyAsync(
+        DbConnection connection, string begin, ILogger logger, CancellationToken cancel)
+    {
+        while (true)
+        {
+            cancel.ThrowIfCancellationRequested();
+            // The lock goes with the transaction, so what is there is looked at anew in each.
+            await ExecuteAsync(connection, begin);
+            try
+            {
+                await ExecuteAsync(connection, CreateTable);
+                var applied = await ReadAppliedAsync(connection);
+                ThrowIfForeign(applied);
+                if (applied.Count == known.Count)
+                {
+                    await ExecuteAsync(connection, "COMMIT");
+                    return known[^1].Name;
+                }
+                await ApplyAsync(connection, known[applied.Count]);
+                await ExecuteAsync(connection, "COMMIT");
+                logger.LogInformation("Applied {Migration}", known[applied.Count].Name);
+            }
+            catch
+            {
+                await RollBackAsync(connection);
+                throw;
+            }
+        }
+    }
+
+    /// <exception cref="StorageException">What was applied is not the beginning of what is known.</exception>
+    private void ThrowIfForeign(List<(int Version, string Name, string Hash)> applied)
+    {
+        foreach (var (version, name, hash) in applied)
+        {
+            var own = known.FirstOrDefault(step => step.Version == version);
+            var problem = own is null && version > known[^1].Version
+                ? $"the database is newer than this program: {name} was applied, {known[^1].Name} is the last one known"
+                : own is null ? $"the migration {name} was applied, but this program does not have it"
+                : own.Hash != hash ? $"the migration {own.Name} has changed since it was applied"
+                : null;
+            if (problem is not null)
+            {
+                throw new StorageException(ErrorKind.StorageUnavailable, problem);
+            }
+        }
+        // All that were applied are known, so if one lies between them that was not, it stands where they differ.
+        foreach (var (own, (version, name, _)) in known.Zip(applied))
+        {
+            if (own.Version != version)
+            {
+                throw new StorageException(
+                    ErrorKind.StorageUnavailable,
+                    $"the migration {own.Name} was not applied, but {name}, which comes later, was");
+            }
+        }
+    }
+
+    private static async Task ApplyAsync(DbConnection connection, Migration step)
+    {
+        try
+        {
+            await ExecuteAsync(connection, step.Sql);
+        }
+        catch (DbException error)
+        {
+            throw new StorageException(
+                ErrorKind.StorageUnavailable, $"the migration {step.Name} failed: {error.Message}", error);
+        }
+        await ExecuteAsync(
+            connection,
+            Insert,
+            ("@version", step.Version),
+            ("@name", step.Name),
+            ("@hash", step.Hash),
+            ("@applied_at", DateTime.UtcNow.ToString("O", CultureInfo.InvariantCulture)));
+    }
+
+    private static async Task<List<(int Version, string Name, string Hash)>> ReadAppliedAsync(DbConnection connection)
+    {
+        var applied = new List<(int, string, string)>();
+        await using var command = connection.CreateCommand();
+        command.CommandText = SelectApplied;
+        await using var reader = await command.ExecuteReaderAsync(CancellationToken.None);
+        while (await reader.ReadAsync(CancellationToken.None))
+        {
+            applied.Add((reader.GetInt32(0), reader.GetString(1), reader.GetString(2)));
+        }
+        return applied;
+    }
+
+    private static async Task RollBackAsync(DbConnection connection)
+    {
+        try
+        {
+            await ExecuteAsync(connection, "ROLLBACK");
+        }
+        catch (Exception error) when (error is DbException or InvalidOperationException)
+        {
+            // The transaction has ended already, or the connection has. The first error is the one to report.
+        }
+    }
+
+    private static async Task ExecuteAsync(
+        DbConnection connection, string sql, params (string Name, object Value)[] parameters)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        foreach (var (name, value) in parameters)
+        {
+            var parameter = command.CreateParameter();
+            (parameter.ParameterName, parameter.Value) = (name, value);
+            command.Parameters.Add(parameter);
+        }
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
+    }
+
+    private static string ReadText(Assembly assembly, string resource)
+    {
+        using var reader = new StreamReader(assembly.GetManifestResourceStream(resource)!);
+        return reader.ReadToEnd();
+    }
+
+    [GeneratedRegex(@"^schema[/\\](?<engine>\w+)[/\\](?<name>(?<version>\d{3})_\w+\.sql)$")]
+    private static partial Regex ResourceName();
+}

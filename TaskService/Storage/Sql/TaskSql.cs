@@ -1,0 +1,117 @@
+using System.Data;
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using TaskService.Domain;
+
+namespace TaskService.Storage.Sql;
+
+/// <summary>
+/// What is said to the table of tasks, in words that every engine understands, and how tasks get in and out.
+/// </summary>
+internal static class TaskSql
+{
+    /// <summary>Above every id, for a walk that begins at the highest.</summary>
+    public const string AboveAllIds = "~";
+
+    private static readonly string Names = string.Join(", ", TaskRow.Columns.Select(column => column.Name));
+
+    public static string Insert { get; } =
+        $"INSERT INTO tasks (id, {Names}) VALUES (@id, {string.Join(", ", TaskRow.Columns.Select(ParameterOf))})"
+        + " ON CONFLICT (id) DO NOTHING";
+
+    public static string Update { get; } =
+        "UPDATE tasks SET "
+        + string.Join(", ", TaskRow.Columns.Select(column => $"{column.Name} = {ParameterOf(column)}"))
+        + " WHERE id = @id";
+
+    public static string Delete => "DELETE FROM tasks WHERE id = @id";
+
+    public static string Find { get; } = $"SELECT id, {Names} FROM tasks WHERE id = @id";
+
+    public static string ListIdsDescending => "SELECT id FROM tasks WHERE id < @before ORDER BY id DESC LIMIT @limit";
+
+    /// <summary>A page behind an id. Only what restricts is in it, so that an index can serve it.</summary>
+    public static string List(TaskQuery query)
+    {
+        var sql = new StringBuilder($"SELECT id, {Names} FROM tasks WHERE id > @after");
+        sql.Append(query.Completed is null ? "" : " AND completed = @completed");
+        sql.Append(query.Priority is null ? "" : " AND priority = @priority");
+        sql.Append(query.DueBefore is null ? "" : " AND due_date < @due_before");
+        return sql.Append(" ORDER BY id LIMIT @limit").ToString();
+    }
+
+    /// <summary>Sets the parameters of <see cref="Insert"/> and <see cref="Update"/>.</summary>
+    public static void SetTask(DbCommand command, StoredTask task)
+    {
+        var row = TaskRow.FromDomain(task.Entry);
+        Set(command, "@id", DbType.String, task.Id);
+        foreach (var column in TaskRow.Columns)
+        {
+            Set(command, ParameterOf(column), column.Type, column.Value(row));
+        }
+    }
+
+    /// <summary>Sets the parameters of <see cref="List"/>.</summary>
+    public static void SetQuery(DbCommand command, TaskQuery query, string after, int limit)
+    {
+        Set(command, "@after", DbType.String, after);
+        Set(command, "@limit", DbType.Int32, limit);
+        // As a row has it, whatever that is.
+        var row = TaskRow.FromDomain(new TaskEntry
+        {
+            Title = "-",
+            Completed = query.Completed ?? false,
+            Priority = query.Priority ?? TaskPriority.None,
+            DueDate = query.DueBefore,
+        });
+        if (query.Completed is not null)
+        {
+            Set(command, "@completed", DbType.Boolean, row.Completed);
+        }
+        if (query.Priority is not null)
+        {
+            Set(command, "@priority", DbType.String, row.Priority);
+        }
+        if (query.DueBefore is not null)
+        {
+            Set(command, "@due_before", DbType.Int64, row.DueDateMicroseconds);
+        }
+    }
+
+    /// <summary>Sets a parameter, which is made the first time.</summary>
+    public static void Set(DbCommand command, string name, DbType type, object? value)
+    {
+        var at = command.Parameters.IndexOf(name);
+        if (at < 0)
+        {
+            var parameter = command.CreateParameter();
+            (parameter.ParameterName, parameter.DbType) = (name, type);
+            at = command.Parameters.Add(parameter);
+        }
+        command.Parameters[at].Value = value ?? DBNull.Value;
+    }
+
+    /// <summary>Reads the row of <see cref="Find"/> and <see cref="List"/> that the reader stands on.</summary>
+    /// <returns>False, with the reason, when it breaks a rule of the domain: someone else wrote it.</returns>
+    public static bool TryRead(
+        DbDataReader reader, [NotNullWhen(true)] out StoredTask? task, [NotNullWhen(false)] out string? problem)
+    {
+        var id = reader.GetString(0);
+        task = null;
+        if (!TaskIds.IsValid(id))
+        {
+            problem = "its id is not an id";
+            return false;
+        }
+        if (!TaskRow.Read(reader, at: 1).TryToDomain(out var entry, out problem))
+        {
+            return false;
+        }
+        task = new StoredTask(id, entry);
+        return true;
+    }
+
+    private static string ParameterOf((string Name, DbType Type, Func<TaskRow, object?> Value) column) =>
+        "@" + column.Name;
+}
