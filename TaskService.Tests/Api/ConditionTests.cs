@@ -8,7 +8,7 @@ public sealed class ConditionTests
 {
     private const string Other = "\"00000000000000000000000000000000\"";
 
-    public static TheoryData<string> Engines => ["memory", "fs"];
+    public static TheoryData<string> Engines => ["memory", "fs", "sqlite"];
 
     [Theory]
     [MemberData(nameof(Engines))]
@@ -72,7 +72,7 @@ public sealed class ConditionTests
     [InlineData("If-None-Match", Other, true)]
     public async Task A_change_is_made_only_of_the_version_that_is_meant(string header, string condition, bool allowed)
     {
-        foreach (var engine in new[] { "memory", "fs" })
+        foreach (var engine in new[] { "memory", "fs", "sqlite" })
         {
             await using var service = await RunningService.StartOnAsync(engine);
             foreach (var method in new[] { "PUT", "PATCH", "DELETE" })

@@ -6,7 +6,7 @@ namespace TaskService.Tests.Api;
 /// <summary><c>Idempotency-Key</c>: a client that did not get its answer asks again, and gets the same one.</summary>
 public sealed class IdempotencyTests
 {
-    public static TheoryData<string> Engines => ["memory", "fs"];
+    public static TheoryData<string> Engines => ["memory", "fs", "sqlite"];
 
     [Theory]
     [MemberData(nameof(Engines))]

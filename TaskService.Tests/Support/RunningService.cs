@@ -56,7 +56,7 @@ internal sealed class RunningService : IAsyncDisposable
             return await StartAsync();
         }
         var directory = new TemporaryDirectory();
-        var service = await StartAsync($"{engine}: '{directory.Path}'");
+        var service = await StartAsync($"{engine}: '{directory.File("tasks")}'");
         service.directory = directory;
         return service;
     }

@@ -59,15 +59,15 @@ internal sealed class ServiceProcess : IDisposable
     /// <param name="injection">As strace takes it, such as <c>fsync:error=EIO</c>.</param>
     /// <param name="directory">The working directory.</param>
     /// <param name="args">Of the service.</param>
-    /// <param name="onlyOn">The one file that it is for, when it is not for all.</param>
+    /// <param name="onlyOn">The files that it is for, when it is not for all.</param>
     public static ServiceProcess StartInjected(
-        string injection, string directory, string[] args, string? onlyOn = null)
+        string injection, string directory, string[] args, params string[] onlyOn)
     {
         Assert.SkipUnless(File.Exists("/usr/bin/strace"), "needs strace (apt-get install strace)");
         // The runtime's diagnostics have calls of their own.
         string[] strace = [
             "/usr/bin/strace", "-f", "-qq", "-o", "/dev/null", "-E", "DOTNET_EnableDiagnostics=0",
-            "-e", $"inject={injection}", .. onlyOn is null ? Array.Empty<string>() : ["-P", onlyOn]];
+            "-e", $"inject={injection}", .. onlyOn.SelectMany(file => new[] { "-P", file })];
         return new(directory, [.. strace, "-e", $"trace={injection.Split(':')[0]}", Binary, .. args], []);
     }
 

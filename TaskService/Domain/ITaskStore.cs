@@ -52,6 +52,11 @@ internal interface ITaskStore : IAsyncDisposable
     /// </summary>
     long? Revision { get; }
 
+    /// <summary>
+    /// The last migration of the schema that was applied, such as <c>001_tasks.sql</c>; null when the engine has none.
+    /// </summary>
+    string? SchemaVersion => null;
+
     /// <summary>Streams all ids, the highest first; what changes meanwhile may be seen or not.</summary>
     IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel);
 

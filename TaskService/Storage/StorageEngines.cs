@@ -1,6 +1,7 @@
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage.FileSystem;
+using TaskService.Storage.Sqlite;
 
 namespace TaskService.Storage;
 
@@ -13,6 +14,7 @@ internal static class StorageEngines
         {
             ["memory"] = MemoryTaskStore.Read,
             ["fs"] = FileTaskStore.Read,
+            ["sqlite"] = SqliteTaskStore.Read,
         };
 
     /// <summary>Reads which engine is to be used.</summary>

@@ -247,7 +247,7 @@ public sealed class FaultTests : IDisposable
         return answer.Headers.Location!;
     }
 
-    private ServiceProcess Start(string? injection, string? onlyOn = null)
+    private ServiceProcess Start(string? injection, params string[] onlyOn)
     {
         string[] args = ["-c", "c.yaml", "-p", "0"];
         return injection is null

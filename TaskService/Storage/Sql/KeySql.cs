@@ -9,7 +9,7 @@ namespace TaskService.Storage.Sql;
 internal static class KeySql
 {
     /// <summary>
-    /// How many expired keys go with a change that adds one, at most: more than it adds, so that they become fewer.
+    /// How many expired keys go at once, at most. Who looks for them more often than after as many new ones keeps up.
     /// </summary>
     public const int ExpiredItemsMax = 500;
 
@@ -28,6 +28,9 @@ internal static class KeySql
     public const string DeleteExpired =
         "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE created <= @expired"
         + " ORDER BY created LIMIT @limit)";
+
+    /// <summary>Sets the parameter of <see cref="Find"/>.</summary>
+    public static void SetName(DbCommand command, string key) => TaskSql.Set(command, "@key", DbType.String, key);
 
     /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
     public static void SetKey(DbCommand command, RememberedCreate create)

@@ -1,0 +1,93 @@
+using TaskService.Domain;
+using TaskService.Telemetry;
+
+namespace TaskService.Storage.Sqlite;
+
+/// <summary>A change that waits for its turn, or has it.</summary>
+internal abstract class SqliteChange
+{
+    // Its statements belong to the operation of who asked for it. Without a reader there is nothing to carry over.
+    private readonly Operation? asker = Operation.Current is { IsRead: true } current ? current : null;
+
+    protected SqliteChange() => Place = new LinkedListNode<SqliteChange>(this);
+
+    /// <summary>In the queue, as long as it has not begun.</summary>
+    public LinkedListNode<SqliteChange> Place { get; }
+
+    /// <summary>Makes it, in a transaction that is still to be committed.</summary>
+    public void Make(SqliteSession session)
+    {
+        if (asker is null)
+        {
+            MakeUnobserved(session);
+            return;
+        }
+        Operation.Current = asker;
+        try
+        {
+            MakeUnobserved(session);
+        }
+        finally
+        {
+            Operation.Current = null;
+        }
+    }
+
+    /// <summary>It is on the disk.</summary>
+    public abstract void Acknowledge();
+
+    /// <summary>It is not, or nobody knows.</summary>
+    public abstract void Fail(Exception error);
+
+    protected abstract void MakeUnobserved(SqliteSession session);
+}
+
+/// <param name="work">What it does; its result counts once it is on the disk.</param>
+/// <param name="tryTakeBack">Takes it out of the queue, unless it has begun.</param>
+/// <param name="logger">Is told when it failed and nobody waited any more.</param>
+internal sealed class SqliteChange<T>(
+    Func<SqliteSession, T> work, Predicate<SqliteChange> tryTakeBack, ILogger logger) : SqliteChange
+{
+    private readonly TaskCompletionSource<T> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool isAbandoned;
+    private T? result;
+
+    /// <summary>Completes when it is on the disk or given up, whether anyone waits for it or not.</summary>
+    public Task<T> Ended => ended.Task;
+
+    /// <exception cref="OperationCanceledException">It has not begun, and does not.</exception>
+    /// <exception cref="StorageException">It failed, or it goes on, but the wait was cancelled.</exception>
+    public async ValueTask<T> WaitAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await ended.Task.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException error)
+        {
+            if (tryTakeBack(this))
+            {
+                ended.SetCanceled(cancel);
+                throw;
+            }
+            isAbandoned = true;
+            throw new StorageException(
+                ErrorKind.StorageUnavailable,
+                "the database takes too long; what has begun goes on, but nobody waits for it any more",
+                error);
+        }
+    }
+
+    public override void Acknowledge() => ended.SetResult(result!);
+
+    public override void Fail(Exception error)
+    {
+        ended.SetException(error);
+        if (isAbandoned)
+        {
+            logger.LogError(error, "A change failed that nobody waited for any more");
+        }
+    }
+
+    protected override void MakeUnobserved(SqliteSession session) => result = work(session);
+}

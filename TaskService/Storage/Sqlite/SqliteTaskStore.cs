@@ -1,0 +1,281 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Diagnostics.CodeAnalysis;
+using System.Diagnostics.Metrics;
+using Microsoft.Data.Sqlite;
+using TaskService.Configuration;
+using TaskService.Domain;
+using TaskService.Storage.FileSystem;
+using TaskService.Storage.Sql;
+
+namespace TaskService.Storage.Sqlite;
+
+/// <summary>
+/// Keeps tasks in a table of one file, with a write-ahead log beside it. One writer commits what waits together; reads
+/// go on meanwhile. Other processes may use the file at the same time, on the same machine.
+/// </summary>
+/// <param name="file">Is made when it is missing.</param>
+/// <param name="logger">Is told of rows that are not served, and of changes that failed when nobody waited any more.
+/// </param>
+internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logger) : ITaskStore
+{
+    /// <summary>Of the texts of a page, 1 MiB: a list takes no more, however long the descriptions are.</summary>
+    private const int PageCharactersMax = 512 * 1024;
+
+    /// <summary>Of creates with keys, between two looks for expired ones.</summary>
+    private const int ExpiryItems = 100;
+
+    private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(10);
+    private static readonly Meter Meter = new("TaskService");
+
+    private static readonly Counter<long> NotServed = Meter.CreateCounter<long>(
+        "taskservice.storage.rows.not_served", "{row}", "Rows that broke a rule of the domain when they were read.");
+
+    private readonly string path = Path.GetFullPath(file);
+    // Creates that have begun and not ended, by their keys.
+    private readonly ConcurrentDictionary<string, Task> unfinished = new(StringComparer.Ordinal);
+    private SqliteReaders? readers;
+    private SqliteWriter? writer;
+    private int createsUntilExpiry;
+    private int isDisposed;
+
+    /// <summary>
+    /// Another process may change the tasks. SQLite tells each connection by itself whether one has
+    /// (<c>PRAGMA data_version</c>), which costs the lock and the look at the file that a short list costs.
+    /// </summary>
+    public long? Revision => null;
+
+    public string? SchemaVersion { get; private set; }
+
+    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
+    {
+        var file = section.Text(key, "");
+        if (file.Length == 0)
+        {
+            section.Problem(key, "must name a file");
+        }
+        return loggers => new SqliteTaskStore(file, loggers.CreateLogger<SqliteTaskStore>());
+    }
+
+    public async Task OpenAsync(CancellationToken cancel)
+    {
+        SqliteLibrary.Require();
+        SqliteSession? session = null;
+        try
+        {
+            Durable.CreateDirectory(Path.GetDirectoryName(path)!);
+            (session, var place) = SqlitePlace.Open(path);
+            if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
+            {
+                throw new IOException("no write-ahead log can be kept there");
+            }
+            SchemaVersion = await Migrations.Embedded("sqlite")
+                .ApplyAsync(session.Connection, "BEGIN IMMEDIATE", logger, cancel);
+            new TutorialTable(session, path, logger).TakeOver();
+            readers = new SqliteReaders(path);
+            writer = new SqliteWriter(session, place, path, logger);
+            writer.Start();
+        }
+        catch (Exception error)
+        {
+            session?.Dispose();
+            if (error is SqliteException or StorageException or IOException or UnauthorizedAccessException)
+            {
+                throw new StorageException(
+                    ErrorKind.StorageUnavailable, $"task-db.sqlite: {file} cannot be opened: {error.Message}", error);
+            }
+            throw;
+        }
+    }
+
+    public async ValueTask<bool> CreateAsync(
+        StoredTask task, RememberedCreate? remember, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var change = writer!.Begin(session => Create(session, task, remember));
+        if (remember is not null)
+        {
+            unfinished[remember.Key] = change.Ended;
+            _ = ForgetAsync(remember.Key, change.Ended);
+        }
+        return await change.WaitAsync(cancel);
+    }
+
+    public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    {
+        if (unfinished.TryGetValue(key, out var ended))
+        {
+            await Task.WhenAny(ended).WaitAsync(cancel);
+        }
+        return await readers!.ReadAsync(session => FindKey(session, key), cancel);
+    }
+
+    public ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel) =>
+        readers!.ReadAsync(session => Find(session, id), cancel);
+
+    public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
+        KeysetPages.WalkAsync(
+            query.After ?? "",
+            (after, items, cancelPage) => readers!.ReadAsync(
+                session => ReadPage(session, query, after, items), cancelPage),
+            cancel);
+
+    public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
+        KeysetPages.WalkAsync(
+            TaskSql.AboveAllIds,
+            (before, items, cancelPage) => readers!.ReadAsync(
+                session => ReadIds(session, before, items), cancelPage),
+            cancel);
+
+    public ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel) =>
+        ChangeAsync(
+            task.Id, expected, TaskSql.Update, command => TaskSql.SetTask(command, task), cancel);
+
+    public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
+        ChangeAsync(id, expected, TaskSql.Delete, command => TaskSql.SetId(command, id), cancel);
+
+    public async ValueTask PingAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        await writer!.Begin(_ => true).WaitAsync(cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) != 0)
+        {
+            return;
+        }
+        try
+        {
+            await CloseAsync().WaitAsync(ClosingTimeMax);
+        }
+        catch (TimeoutException)
+        {
+            logger.LogError("Work on {File} does not end; it stays open until the process ends", file);
+        }
+    }
+
+    private async Task CloseAsync()
+    {
+        if (readers is not null)
+        {
+            await readers.DisposeAsync();
+        }
+        if (writer is not null)
+        {
+            // The last connection to close takes the log into the file.
+            await writer.DisposeAsync();
+        }
+    }
+
+    private async Task ForgetAsync(string key, Task ended)
+    {
+        await ended.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        unfinished.TryRemove(KeyValuePair.Create(key, ended));
+    }
+
+    private async ValueTask<ErrorKind?> ChangeAsync(
+        string id, TaskVersion? expected, string sql, Action<DbCommand> set, CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var change = writer!.Begin(session =>
+        {
+            // Nobody else writes between the look and the change.
+            var refusal = TaskTable.Refusal(Find(session, id), expected);
+            if (refusal is null)
+            {
+                session.Execute(sql, set);
+            }
+            return refusal;
+        });
+        return await change.WaitAsync(cancel);
+    }
+
+    private bool Create(SqliteSession session, StoredTask task, RememberedCreate? remember)
+    {
+        if (remember is null)
+        {
+            return session.Execute(TaskSql.Insert, command => TaskSql.SetTask(command, task)) == 1;
+        }
+        if (FindKey(session, remember.Key) is { } known && !known.IsExpired(remember.Created))
+        {
+            // With the same key again, the client gets the answer that the other process gave.
+            throw new StorageException(
+                ErrorKind.StorageUnavailable, "another process has made a task with this key meanwhile");
+        }
+        if (session.Execute(TaskSql.Insert, command => TaskSql.SetTask(command, task)) == 0)
+        {
+            return false;
+        }
+        session.Execute(KeySql.Insert, command => KeySql.SetKey(command, remember));
+        if (--createsUntilExpiry <= 0)
+        {
+            createsUntilExpiry = ExpiryItems;
+            session.Execute(KeySql.DeleteExpired, command => KeySql.SetExpiry(command, remember.Created));
+        }
+        return true;
+    }
+
+    private StoredTask? Find(SqliteSession session, string id)
+    {
+        StoredTask? task = null;
+        session.Query(TaskSql.Find, command => TaskSql.SetId(command, id), row =>
+        {
+            TryRead(row, out task);
+            return false;
+        });
+        return task;
+    }
+
+    private static RememberedCreate? FindKey(SqliteSession session, string key)
+    {
+        RememberedCreate? known = null;
+        session.Query(KeySql.Find, command => KeySql.SetName(command, key), row =>
+        {
+            known = KeySql.Read(row);
+            return false;
+        });
+        return known;
+    }
+
+    private KeysetPage<StoredTask> ReadPage(SqliteSession session, TaskQuery query, string after, int items)
+    {
+        var tasks = new List<StoredTask>(items);
+        var (last, rows, characters) = (after, 0, 0);
+        session.Query(TaskSql.List(query), command => TaskSql.SetQuery(command, query, after, items), row =>
+        {
+            last = row.GetString(0);
+            rows++;
+            if (TryRead(row, out var task))
+            {
+                tasks.Add(task);
+                characters += task.Entry.Title.Length + (task.Entry.Description?.Length ?? 0);
+            }
+            return characters < PageCharactersMax;
+        });
+        return new KeysetPage<StoredTask>(tasks, last, rows < items && characters < PageCharactersMax);
+    }
+
+    private static KeysetPage<string> ReadIds(SqliteSession session, string before, int items)
+    {
+        var ids = new List<string>(items);
+        session.Query(TaskSql.ListIdsDescending, command => TaskSql.SetBefore(command, before, items), row =>
+        {
+            ids.Add(row.GetString(0));
+            return true;
+        });
+        return new KeysetPage<string>(ids, ids.Count > 0 ? ids[^1] : before, ids.Count < items);
+    }
+
+    private bool TryRead(DbDataReader row, [NotNullWhen(true)] out StoredTask? task)
+    {
+        if (TaskSql.TryRead(row, out task, out var problem))
+        {
+            return true;
+        }
+        NotServed.Add(1);
+        logger.LogWarning("Task {Id} in {File} is not served and not touched: {Reason}", row[0], file, problem);
+        return false;
+    }
+}

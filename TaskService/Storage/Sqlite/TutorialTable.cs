@@ -1,0 +1,177 @@
+using System.Data;
+using System.Data.Common;
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using TaskService.Domain;
+using TaskService.Storage.Sql;
+
+namespace TaskService.Storage.Sqlite;
+
+/// <summary>
+/// The table of a file that the tutorial wrote, which has no key, and times in seconds. Its tasks move into ours; what
+/// breaks a rule stays, in a table that is renamed.
+/// </summary>
+internal sealed class TutorialTable(SqliteSession session, string path, ILogger logger)
+{
+    private const string Name = "task_entries";
+    private const string Kept = "task_entries_kept";
+    private const int PageItems = 1_000;
+
+    // Another table may have the name, but hardly all of the columns.
+    private const string IsThere =
+        $"SELECT count(*) FROM pragma_table_info('{Name}')"
+        + " WHERE name IN ('id', 'title', 'description', 'priority', 'dueDate', 'completed')";
+
+    private const string SelectPage =
+        $"SELECT rowid, id, title, description, priority, dueDate, completed FROM {Name}"
+        + " WHERE rowid < @before ORDER BY rowid DESC LIMIT @limit";
+
+    private const string DeleteRow = $"DELETE FROM {Name} WHERE rowid = @rowid";
+
+    /// <summary>Does nothing when there is none.</summary>
+    /// <exception cref="SqliteException">It failed; everything is as it was.</exception>
+    public void TakeOver()
+    {
+        if (!Exists())
+        {
+            return;
+        }
+        session.Run("BEGIN IMMEDIATE");
+        try
+        {
+            // Another process may have been faster.
+            if (Exists())
+            {
+                MoveAll();
+            }
+            session.Run("COMMIT");
+        }
+        catch
+        {
+            session.EndTransaction();
+            throw;
+        }
+    }
+
+    private bool Exists() => session.Scalar(IsThere) is 6L;
+
+    private void MoveAll()
+    {
+        var (moved, kept) = (0, 0);
+        // The last one first: of several with one id it is the one that counts.
+        for (var page = ReadPage(long.MaxValue); page.Count > 0; page = ReadPage(page[^1].RowId))
+        {
+            foreach (var row in page)
+            {
+                if (Move(row) is { } problem)
+                {
+                    kept++;
+                    logger.LogWarning("Row {Row} of {Table} stays aside: {Reason}", row.RowId, Name, problem);
+                }
+                else
+                {
+                    moved++;
+                }
+            }
+        }
+        if (kept == 0)
+        {
+            session.Run($"DROP TABLE {Name}");
+            logger.LogInformation("Took over {Count} tasks of the tutorial in {Path}", moved, path);
+            return;
+        }
+        var aside = FreeName();
+        session.Run($"ALTER TABLE {Name} RENAME TO {aside}");
+        logger.LogWarning(
+            "Took over {Count} tasks of the tutorial in {Path}; {Kept} rows stay aside in the table {Table}",
+            moved,
+            path,
+            kept,
+            aside);
+    }
+
+    /// <returns>Why it stays; null when it was moved.</returns>
+    private string? Move(Row row)
+    {
+        if (row.ToTask(out var problem) is not { } task)
+        {
+            return problem;
+        }
+        if (session.Execute(TaskSql.Insert, command => TaskSql.SetTask(command, task)) == 0)
+        {
+            return "a task with this id is there already";
+        }
+        session.Execute(DeleteRow, command => TaskSql.Set(command, "@rowid", DbType.Int64, row.RowId));
+        return null;
+    }
+
+    private List<Row> ReadPage(long before)
+    {
+        var rows = new List<Row>(PageItems);
+        session.Query(
+            SelectPage,
+            command =>
+            {
+                TaskSql.Set(command, "@before", DbType.Int64, before);
+                TaskSql.Set(command, "@limit", DbType.Int32, PageItems);
+            },
+            reader =>
+            {
+                rows.Add(Row.Read(reader));
+                return true;
+            });
+        return rows;
+    }
+
+    private string FreeName()
+    {
+        var name = Kept;
+        for (var number = 2; session.Scalar($"SELECT 1 FROM sqlite_schema WHERE name = '{name}'") is not null; number++)
+        {
+            name = string.Create(CultureInfo.InvariantCulture, $"{Kept}_{number}");
+        }
+        return name;
+    }
+
+    /// <summary>A row with whatever stands in it: a column of SQLite takes any kind of value.</summary>
+    private sealed record Row(
+        long RowId, object Id, object Title, object Description, object Priority, object DueDate, object Completed)
+    {
+        public static Row Read(DbDataReader reader) =>
+            new(reader.GetInt64(0), reader[1], reader[2], reader[3], reader[4], reader[5], reader[6]);
+
+        /// <returns>Null, with the reason, when it breaks a rule.</returns>
+        public StoredTask? ToTask(out string? problem)
+        {
+            var due = 0L;
+            problem = Id is not string id || !TaskIds.IsValid(id) ? "its id is not an id"
+                : Title is not string ? "title is not text"
+                : Description is not (string or DBNull) ? "description is not text"
+                : Priority is not (string or DBNull) ? "priority is not text"
+                : Completed is not (0L or 1L or DBNull) ? "completed is not 0 or 1"
+                : DueDate is not DBNull && !TrySeconds(DueDate, out due) ? "due_date is not in the years 1 to 9999"
+                : null;
+            if (problem is not null)
+            {
+                return null;
+            }
+            var row = new TaskRow
+            {
+                Title = (string)Title,
+                Description = Description as string,
+                Priority = (Priority as string)?.ToLowerInvariant(),
+                Completed = Completed is 1L,
+                DueDateMicroseconds = DueDate is DBNull ? null : due,
+            };
+            return row.TryToDomain(out var task, out problem) ? new StoredTask((string)Id, task) : null;
+        }
+
+        private static bool TrySeconds(object value, out long microseconds)
+        {
+            microseconds = 0;
+            return value is long or double
+                && UnixSeconds.TryToMicroseconds(
+                    Convert.ToDouble(value, CultureInfo.InvariantCulture), out microseconds);
+        }
+    }
+}
