@@ -23,7 +23,6 @@ internal static class Program
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Logging.ClearProviders().AddProvider(logs);
         builder.Services.Configure<LoggerFilterOptions>(levels => LoggingSettings.SetLevels(levels, settings.Logging));
-
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => ObservedTaskStore.Around(
             settings.CreateStore(services.GetRequiredService<ILoggerFactory>()), telemetry));
@@ -56,17 +55,19 @@ internal static class Program
     private static async Task<int> RunAsync(CommandLineOptions options)
     {
         var (settings, source) = Settings.Load(options);
-        if (options.PrintConfig)
-        {
-            source.Print(Console.Out);
-        }
         if (options.PrintConfig || options.CheckConfig)
         {
+            source.Print(options.PrintConfig ? Console.Out : TextWriter.Null);
             return ExitCodes.Fine;
         }
         using var signals = new StopSignals(TimeProvider.System);
         try
         {
+            if (options.MigrateOnly)
+            {
+                await Console.Out.WriteLineAsync(await TodoListHost.MigrateAsync(settings, signals.First));
+                return ExitCodes.Fine;
+            }
             await using var host = await TodoListHost.StartAsync(settings, signals.First);
             await signals.WaitAsync();
         }

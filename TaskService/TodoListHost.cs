@@ -50,6 +50,26 @@ internal sealed class TodoListHost : IAsyncDisposable
         }
     }
 
+    /// <summary>Brings the schema of the store up to date, and nothing else.</summary>
+    /// <returns>What it is now, in one line.</returns>
+    /// <exception cref="StorageException">The store cannot be opened.</exception>
+    public static async Task<string> MigrateAsync(Settings settings, CancellationToken cancel)
+    {
+        var host = await CreateAsync(settings);
+        try
+        {
+            await host.store.OpenAsync(cancel);
+            return host.store.SchemaVersion is { } version
+                ? $"the schema is at {version}"
+                : "this storage engine has no schema to migrate";
+        }
+        finally
+        {
+            await host.store.DisposeAsync();
+            await host.ReleaseAsync();
+        }
+    }
+
     /// <summary>
     /// Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.
     /// </summary>

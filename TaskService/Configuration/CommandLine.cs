@@ -9,12 +9,14 @@ namespace TaskService.Configuration;
 /// <param name="Debug">Log at debug, and put <c>trace</c> into error bodies.</param>
 /// <param name="CheckConfig">Only say whether the configuration is right.</param>
 /// <param name="PrintConfig">Only show each setting with its source.</param>
+/// <param name="MigrateOnly">Only bring the schema of the storage up to date.</param>
 internal sealed record CommandLineOptions(
     string? ConfigFile = null,
     int? Port = null,
     bool Debug = false,
     bool CheckConfig = false,
-    bool PrintConfig = false);
+    bool PrintConfig = false,
+    bool MigrateOnly = false);
 
 /// <summary>
 /// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
@@ -54,14 +56,19 @@ internal static class CommandLine
             Description = "Report every problem of the configuration and exit",
         };
         var print = new Option<bool>("--print-config") { Description = "Show every setting with its source and exit" };
-        var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print };
+        var migrate = new Option<bool>("--migrate-only")
+        {
+            Description = "Bring the schema of the storage up to date and exit",
+        };
+        var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print, migrate };
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
             result.GetValue(config),
             result.GetValue(port),
             result.GetValue(debug),
             result.GetValue(check),
-            result.GetValue(print))));
+            result.GetValue(print),
+            result.GetValue(migrate))));
 
         var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
