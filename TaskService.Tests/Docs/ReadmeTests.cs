@@ -22,6 +22,7 @@ public sealed partial class ReadmeTests : IDisposable
     [Theory]
     [InlineData("configs/todoList-local.yaml")]
     [InlineData("configs/todoList-fs.yaml")]
+    [InlineData("configs/todoList-sqlite.yaml")]
     public async Task The_session_runs_word_for_word_on_each_engine(string config)
     {
         foreach (var file in new[] { config, "data/tasks/task1.json", "data/tasks/task2.json" })
@@ -33,7 +34,8 @@ public sealed partial class ReadmeTests : IDisposable
         var address = await process.ListeningAsync();
         var session = new ConsoleSession(directory.Path, new Uri($"http://localhost:{address.Port}"));
         Assert.Equal(10, await session.AssertAsync(Assert.Single(ConsoleSession.BlocksOf(Readme))));
-        Assert.Equal(config.Contains("fs", StringComparison.Ordinal), Directory.Exists(directory.File("data/store")));
+        Assert.Equal(
+            !config.Contains("local", StringComparison.Ordinal), Directory.Exists(directory.File("data/store")));
         process.Signal("TERM");
         Assert.Equal(0, await process.ExitAsync());
     }
