@@ -33,21 +33,21 @@ internal static class KeySql
     public static void SetName(DbCommand command, string key) => TaskSql.Set(command, "@key", DbType.String, key);
 
     /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
-    public static void SetKey(DbCommand command, RememberedCreate create)
+    public static void SetKey(SqlParameters parameters, RememberedCreate create)
     {
-        TaskSql.Set(command, "@key", DbType.String, create.Key);
-        TaskSql.Set(command, "@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
-        TaskSql.Set(command, "@task_id", DbType.String, create.TaskId);
-        TaskSql.Set(command, "@version", DbType.String, create.Version.ToString());
-        TaskSql.Set(command, "@created", DbType.Int64, Microseconds(create.Created));
-        SetExpired(command, create.Created);
+        TaskSql.Set(parameters, "@key", DbType.String, create.Key);
+        TaskSql.Set(parameters, "@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
+        TaskSql.Set(parameters, "@task_id", DbType.String, create.TaskId);
+        TaskSql.Set(parameters, "@version", DbType.String, create.Version.ToString());
+        TaskSql.Set(parameters, "@created", DbType.Int64, Microseconds(create.Created));
+        SetExpired(parameters, create.Created);
     }
 
     /// <summary>Sets the parameters of <see cref="DeleteExpired"/>.</summary>
-    public static void SetExpiry(DbCommand command, DateTimeOffset now)
+    public static void SetExpiry(SqlParameters parameters, DateTimeOffset now)
     {
-        SetExpired(command, now);
-        TaskSql.Set(command, "@limit", DbType.Int32, ExpiredItemsMax);
+        SetExpired(parameters, now);
+        TaskSql.Set(parameters, "@limit", DbType.Int32, ExpiredItemsMax);
     }
 
     /// <summary>Reads the row of <see cref="Find"/> that the reader stands on.</summary>
@@ -58,8 +58,8 @@ internal static class KeySql
         new TaskVersion(ParseHash(reader.GetString(3))),
         DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(4) * TimeSpan.TicksPerMicrosecond));
 
-    private static void SetExpired(DbCommand command, DateTimeOffset now) =>
-        TaskSql.Set(command, "@expired", DbType.Int64, Microseconds(now - RememberedCreate.KeptTime));
+    private static void SetExpired(SqlParameters parameters, DateTimeOffset now) =>
+        TaskSql.Set(parameters, "@expired", DbType.Int64, Microseconds(now - RememberedCreate.KeptTime));
 
     private static long Microseconds(DateTimeOffset time) =>
         (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;

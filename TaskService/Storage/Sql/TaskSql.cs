@@ -20,6 +20,11 @@ internal static class TaskSql
         $"INSERT INTO tasks (id, {Names}) VALUES (@id, {string.Join(", ", TaskRow.Columns.Select(ParameterOf))})"
         + " ON CONFLICT (id) DO NOTHING";
 
+    /// <summary>As <see cref="Insert"/>, once for each row of a source; an id that is taken is an error.</summary>
+    public static string InsertFrom(string source) =>
+        $"INSERT INTO tasks (id, {Names}) SELECT @id, {string.Join(", ", TaskRow.Columns.Select(ParameterOf))}"
+        + $" FROM {source}";
+
     public static string Update { get; } =
         "UPDATE tasks SET "
         + string.Join(", ", TaskRow.Columns.Select(column => $"{column.Name} = {ParameterOf(column)}"))
@@ -42,13 +47,13 @@ internal static class TaskSql
     }
 
     /// <summary>Sets the parameters of <see cref="Insert"/> and <see cref="Update"/>.</summary>
-    public static void SetTask(DbCommand command, StoredTask task)
+    public static void SetTask(SqlParameters parameters, StoredTask task)
     {
         var row = TaskRow.FromDomain(task.Entry);
-        Set(command, "@id", DbType.String, task.Id);
+        Set(parameters, "@id", DbType.String, task.Id);
         foreach (var column in TaskRow.Columns)
         {
-            Set(command, ParameterOf(column), column.Type, column.Value(row));
+            Set(parameters, ParameterOf(column), column.Type, column.Value(row));
         }
     }
 
@@ -63,10 +68,10 @@ internal static class TaskSql
     }
 
     /// <summary>Sets the parameters of <see cref="List"/>.</summary>
-    public static void SetQuery(DbCommand command, TaskQuery query, string after, int limit)
+    public static void SetQuery(SqlParameters parameters, TaskQuery query, string after, int limit)
     {
-        Set(command, "@after", DbType.String, after);
-        Set(command, "@limit", DbType.Int32, limit);
+        Set(parameters, "@after", DbType.String, after);
+        Set(parameters, "@limit", DbType.Int32, limit);
         // As a row has it, whatever that is.
         var row = TaskRow.FromDomain(new TaskEntry
         {
@@ -77,29 +82,29 @@ internal static class TaskSql
         });
         if (query.Completed is not null)
         {
-            Set(command, "@completed", DbType.Boolean, row.Completed);
+            Set(parameters, "@completed", DbType.Boolean, row.Completed);
         }
         if (query.Priority is not null)
         {
-            Set(command, "@priority", DbType.String, row.Priority);
+            Set(parameters, "@priority", DbType.String, row.Priority);
         }
         if (query.DueBefore is not null)
         {
-            Set(command, "@due_before", DbType.Int64, row.DueDateMicroseconds);
+            Set(parameters, "@due_before", DbType.Int64, row.DueDateMicroseconds);
         }
     }
 
     /// <summary>Sets a parameter, which is made the first time.</summary>
-    public static void Set(DbCommand command, string name, DbType type, object? value)
+    public static void Set(SqlParameters parameters, string name, DbType type, object? value)
     {
-        var at = command.Parameters.IndexOf(name);
+        var at = parameters.Items.IndexOf(name);
         if (at < 0)
         {
-            var parameter = command.CreateParameter();
+            var parameter = parameters.Create();
             (parameter.ParameterName, parameter.DbType) = (name, type);
-            at = command.Parameters.Add(parameter);
+            at = parameters.Items.Add(parameter);
         }
-        command.Parameters[at].Value = value ?? DBNull.Value;
+        parameters.Items[at].Value = value ?? DBNull.Value;
     }
 
     /// <summary>Reads the row of <see cref="Find"/> and <see cref="List"/> that the reader stands on.</summary>
@@ -124,4 +129,16 @@ internal static class TaskSql
 
     private static string ParameterOf((string Name, DbType Type, Func<TaskRow, object?> Value) column) =>
         "@" + column.Name;
+}
+
+/// <summary>The parameters of a statement, be it a command or one of a batch.</summary>
+/// <param name="Items">Those that it has.</param>
+/// <param name="Create">Makes another one.</param>
+internal readonly record struct SqlParameters(DbParameterCollection Items, Func<DbParameter> Create)
+{
+    public static implicit operator SqlParameters(DbCommand command) =>
+        new(command.Parameters, command.CreateParameter);
+
+    public static implicit operator SqlParameters(DbBatchCommand command) =>
+        new(command.Parameters, command.CreateParameter);
 }
