@@ -21,7 +21,7 @@ internal static class OtlpSection
         var all = new Receiver(
             Endpoint(outlet),
             outlet.Choice("protocol", OtlpExportProtocol.HttpProtobuf, Protocols),
-            outlet.Secret("headers"));
+            outlet.Text("headers", "", Hidden));
         var settings = new OtlpSettings(
             context.ServiceName,
             ReadTarget(outlet.Section("traces"), "v1/traces", all, context),
@@ -45,10 +45,13 @@ internal static class OtlpSection
             var root = all.Endpoint.Length > 0 ? all.Endpoint : $"http://localhost:{(isGrpc ? 4317 : 4318)}";
             endpoint = isGrpc ? root : $"{root.TrimEnd('/')}/{path}";
         }
-        var headers = signal.Secret("headers");
+        var headers = signal.Text("headers", "", Hidden);
         return new OtlpTarget(
             new Uri(endpoint), protocol, headers.Length > 0 ? headers : all.Headers, context.AttemptTimeMax);
     }
+
+    // A key to the receiver is in them.
+    private static string Hidden(string headers) => "***";
 
     private static string Endpoint(ConfigSection section)
     {

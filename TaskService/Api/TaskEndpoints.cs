@@ -16,12 +16,15 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 
     public void AddTo(Routes routes)
     {
-        routes.Add(HttpMethods.Get, "/tasks", ListAsync);
-        routes.Add(HttpMethods.Post, "/tasks", CreateAsync);
-        routes.Add(HttpMethods.Get, "/tasks/{id}", FindAsync);
-        routes.Add(HttpMethods.Put, "/tasks/{id}", ReplaceAsync);
-        routes.Add(HttpMethods.Patch, "/tasks/{id}", PatchAsync);
-        routes.Add(HttpMethods.Delete, "/tasks/{id}", DeleteAsync);
+        Add(HttpMethods.Get, "/tasks", ListAsync);
+        Add(HttpMethods.Post, "/tasks", CreateAsync);
+        Add(HttpMethods.Get, "/tasks/{id}", FindAsync);
+        Add(HttpMethods.Put, "/tasks/{id}", ReplaceAsync);
+        Add(HttpMethods.Patch, "/tasks/{id}", PatchAsync);
+        Add(HttpMethods.Delete, "/tasks/{id}", DeleteAsync);
+
+        void Add(string method, string template, Endpoint endpoint) =>
+            routes.Add(method, template, tasks.LooksAtRequests ? ReadAfter.Around(endpoint) : endpoint);
     }
 
     private async ValueTask<Answer> ListAsync(

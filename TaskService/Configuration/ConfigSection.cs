@@ -25,14 +25,14 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
     public string Text(string key, string fallback) =>
         Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
 
-    /// <summary>Text that is never shown, such as a password.</summary>
-    public string Secret(string key)
+    /// <summary>Text with secrets in it; <paramref name="masked"/> makes of it what may be shown.</summary>
+    public string Text(string key, string fallback, Func<string, string> masked)
     {
-        var text = Text(key, "");
-        if (text.Length > 0)
+        if (Scalar(key) is not { } text)
         {
-            asked[key] = asked[key] with { Text = "\"***\"" };
+            return Defaulted(key, fallback);
         }
+        Shown(key, masked(text));
         return text;
     }
 

@@ -35,7 +35,7 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
     {
         if (key is not { } given)
         {
-            return await CreateAsync(entry, remember: null, cancel);
+            return await CreateAsync(entry, cancel);
         }
         if (!keysInUse.TryAdd(given.Text, true))
         {
@@ -43,15 +43,7 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
         }
         try
         {
-            var now = time.GetUtcNow();
-            if (await store.FindKeyAsync(given.Text, cancel) is { } known && !known.IsExpired(now))
-            {
-                return known.BodyHash == given.BodyHash
-                    ? new CreateOutcome(known.TaskId, known.Version)
-                    : new CreateOutcome("", default, ErrorKind.KeyReused);
-            }
-            return await CreateAsync(
-                entry, task => new RememberedCreate(given.Text, given.BodyHash, task.Id, task.Version, now), cancel);
+            return await CreateOnceAsync(entry, given, cancel);
         }
         finally
         {
@@ -65,6 +57,9 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
     /// <inheritdoc cref="ITaskStore.ListAsync"/>
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
         store.ListAsync(query, cancel);
+
+    /// <inheritdoc cref="ITaskStore.LooksAtRequests"/>
+    public bool LooksAtRequests => store.LooksAtRequests;
 
     /// <inheritdoc cref="ITaskStore.Revision"/>
     public long? Revision => store.Revision;
@@ -101,16 +96,37 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
             ? store.DeleteAsync(id, expected: null, cancel)
             : WithCurrentAsync(id, allows, task => store.DeleteAsync(id, task.Version, cancel), cancel);
 
-    private async ValueTask<CreateOutcome> CreateAsync(
-        TaskEntry entry, Func<StoredTask, RememberedCreate>? remember, CancellationToken cancel)
+    private async ValueTask<CreateOutcome> CreateAsync(TaskEntry entry, CancellationToken cancel)
     {
         while (true)
         {
             var task = new StoredTask(ids.Next(), entry);
-            if (await store.CreateAsync(task, remember?.Invoke(task), cancel))
+            if (await store.CreateAsync(task, remember: null, cancel))
             {
                 return new CreateOutcome(task.Id, task.Version);
             }
+        }
+    }
+
+    private async ValueTask<CreateOutcome> CreateOnceAsync(
+        TaskEntry entry, IdempotencyKey key, CancellationToken cancel)
+    {
+        while (true)
+        {
+            var now = time.GetUtcNow();
+            if (await store.FindKeyAsync(key.Text, cancel) is { } known && !known.IsExpired(now))
+            {
+                return known.BodyHash == key.BodyHash
+                    ? new CreateOutcome(known.TaskId, known.Version)
+                    : new CreateOutcome("", default, ErrorKind.KeyReused);
+            }
+            var task = new StoredTask(ids.Next(), entry);
+            var remember = new RememberedCreate(key.Text, key.BodyHash, task.Id, task.Version, now);
+            if (await store.CreateAsync(task, remember, cancel))
+            {
+                return new CreateOutcome(task.Id, task.Version);
+            }
+            // Another process was faster with the key: what came of that is the answer here, too.
         }
     }
 

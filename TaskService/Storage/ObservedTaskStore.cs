@@ -18,6 +18,8 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public string? SchemaVersion => store.SchemaVersion;
 
+    public bool LooksAtRequests => store.LooksAtRequests;
+
     /// <summary>The store itself when nobody reads what is observed: it is on the way of every request.</summary>
     public static ITaskStore Around(ITaskStore store, TelemetrySystem telemetry) =>
         telemetry.HasReaders ? new ObservedTaskStore(store) : store;

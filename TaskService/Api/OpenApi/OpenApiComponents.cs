@@ -10,6 +10,7 @@ internal static class OpenApiComponents
 
     private const string SchemaFile = "todoList-v1.0.json";
     private const string SomeTag = "\"afdebd5cdb12c2e6158fefbdb58bd0ce\"";
+    private const string SomePosition = "0/1524E40";
     private const string SomeTask = """{"priority":"high","title":"Write it down","completed":false}""";
 
     private static readonly Dictionary<string, string> Examples = new()
@@ -114,6 +115,9 @@ internal static class OpenApiComponents
             "header", "Idempotency-Key", "Makes a retry safe: the same key and body get the first answer again.",
             new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = TodoListService.KeyCharactersMax },
             "8e03978e-40d5-43e8-bc93-6894a57f9324"),
+        [ReadAfter.Header] = Parameter(
+            "header", ReadAfter.Header, "What the answer of a change had: what is read is not older than that.", Text(),
+            SomePosition),
         [RequestIds.Header] = Parameter(
             "header", RequestIds.Header, "An id for the request that the client has chosen.",
             new JsonObject { ["type"] = "string", ["maxLength"] = 128 }, "f91bdad7db4e7ea7a66667bc755b63db"),
@@ -129,6 +133,8 @@ internal static class OpenApiComponents
             "Where the next page is (RFC 8288); not there on the last one.",
             $"</tasks?limit=100&after={SomeId}>; rel=\"next\"", isRequired: false),
         ["Content-Encoding"] = Header("gzip or br, if the client takes it.", "gzip", isRequired: false),
+        [ReadAfter.Header] = Header(
+            "What a read sends back to see this change, where reads go to replicas.", SomePosition, isRequired: false),
         ["Location"] = Header("The path of the task.", $"/tasks/{SomeId}"),
         ["Allow"] = Header("The methods that the resource has.", "GET, HEAD, POST, OPTIONS"),
         ["Accept-Patch"] = Header("What a patch may be.", RequestBody.MergePatch),

@@ -43,7 +43,10 @@ internal static class OpenApiOperations
         {
             Description = "An object from id to task, in id order, which is the order of creation. A list that fits "
                 + "into 64 KiB has an `ETag`; a longer one is streamed.",
-            Parameters = ["limit", "after", "completed", "priority", "due_before", "If-None-Match", "If-Match"],
+            Parameters =
+            [
+                "limit", "after", "completed", "priority", "due_before", "If-None-Match", "If-Match", ReadAfter.Header,
+            ],
             Answers =
             [
                 new(200, "The tasks", ["ETag", "Link", "Content-Encoding"], "Tasks"),
@@ -55,7 +58,7 @@ internal static class OpenApiOperations
         {
             Parameters = ["Idempotency-Key"],
             Bodies = [(Json, "Task")],
-            Answers = [new(201, "Where the new task is", ["ETag", "Location"])],
+            Answers = [new(201, "Where the new task is", ["ETag", "Location", ReadAfter.Header])],
             Problems =
             [
                 .. BodyRefusals, Problem.InvalidIdempotencyKey, Problem.From(ErrorKind.KeyInUse),
@@ -64,7 +67,7 @@ internal static class OpenApiOperations
         },
         new("GET", "/tasks/{id}", "getTask", "Read a task")
         {
-            Parameters = ["id", "If-None-Match", "If-Match"],
+            Parameters = ["id", "If-None-Match", "If-Match", ReadAfter.Header],
             Answers =
             [
                 new(200, "The task, with its defaults filled in", ["ETag", "Content-Encoding"], "Task"),
@@ -77,7 +80,7 @@ internal static class OpenApiOperations
             Description = "Replaces the whole task; does not create one.",
             Parameters = ["id", "If-Match", "If-None-Match"],
             Bodies = [(Json, "Task")],
-            Answers = [new(204, "It is replaced", [])],
+            Answers = [new(204, "It is replaced", [ReadAfter.Header])],
             Problems = [.. BodyRefusals, .. ChangeRefusals],
         },
         new("PATCH", "/tasks/{id}", "patchTask", "Change a task")
@@ -85,13 +88,13 @@ internal static class OpenApiOperations
             Description = "A JSON merge patch (RFC 7396): null removes, so that a priority is the default again.",
             Parameters = ["id", "If-Match", "If-None-Match"],
             Bodies = [(RequestBody.MergePatch, "TaskPatch"), (Json, "TaskPatch")],
-            Answers = [new(204, "It is changed", [])],
+            Answers = [new(204, "It is changed", [ReadAfter.Header])],
             Problems = [.. BodyRefusals, .. ChangeRefusals],
         },
         new("DELETE", "/tasks/{id}", "deleteTask", "Delete a task")
         {
             Parameters = ["id", "If-Match", "If-None-Match"],
-            Answers = [new(204, "It is gone", [])],
+            Answers = [new(204, "It is gone", [ReadAfter.Header])],
             Problems = [Problem.From(ErrorKind.StorageFull), .. ChangeRefusals],
         },
         new("GET", "/health/live", "live", "Does the process live?")
