@@ -48,12 +48,14 @@ internal sealed record Settings(
         var service = ServiceSettings.Read(root.Section("service"));
         var http = HttpSettings.Read(root.Section("http"));
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
+        var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
+        var createStore = StorageEngines.Read(root, "task-db");
         var settings = new Settings(
             service,
             http,
             logging,
-            TelemetrySection.Read(root.Section("telemetry"), service.Name, logging),
-            StorageEngines.Read(root, "task-db"),
+            telemetry,
+            loggers => createStore(new StoreSetup(loggers, service.Name)),
             options.Debug);
         root.ReportUnknown();
         return problems.Lines.Count == 0 ? (settings, root) : throw new ConfigException(problems.Lines);

@@ -40,16 +40,21 @@ public sealed class ConfigTests
             ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"8080 \""] },
     };
 
+    private const string NoEngine = "task-db: no storage engine is chosen (allowed: memory, fs, sqlite, postgres)";
+
+    private const string TwoEngines =
+        "task-db.fs: memory and fs are two storage engines; choose one of memory, fs, sqlite, postgres";
+
     public static TheoryData<string, string[]> Problems => new()
     {
-        { "service: { name: x }", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs, sqlite)"] },
-        { "task-db:", ["c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs, sqlite)"] },
+        { "service: { name: x }", [$"c.yaml:1: {NoEngine}"] },
+        { "task-db:", [$"c.yaml:1: {NoEngine}"] },
         { "task-db: { memory: , fs: d }",
-            ["c.yaml:1: task-db.fs: memory and fs are two storage engines; choose one of memory, fs, sqlite"] },
+            [$"c.yaml:1: {TwoEngines}"] },
         { "task-db: { memroy: }", ["c.yaml:1: task-db.memroy: unknown key (did you mean \"memory\"?)"] },
-        { "task-db: { mongodb: x }", ["c.yaml:1: task-db.mongodb: unknown key (allowed: memory, fs, sqlite)"] },
+        { "task-db: { mongodb: x }", ["c.yaml:1: task-db.mongodb: unknown key (allowed: memory, fs, sqlite, postgres)"] },
         { "task-db: memory", ["c.yaml:1: task-db: must be a mapping, such as { key: value }",
-            "c.yaml:1: task-db: no storage engine is chosen (allowed: memory, fs, sqlite)"] },
+            $"c.yaml:1: {NoEngine}"] },
         { "task-db: { memory: 1 }", ["c.yaml:1: task-db.memory: takes no value"] },
         { "task-db: { fs: }", ["c.yaml:1: task-db.fs: has no value", "c.yaml:1: task-db.fs: must name a directory"] },
         { Memory + "servise: { port: 1 }",
@@ -80,7 +85,7 @@ public sealed class ConfigTests
             ["c.yaml:2: logging.handlers.f.format: \"fancy\" is not known (allowed: brief, logfmt, json)"] },
         { "service:\n  port: x\n  nam: y\ntask-db: { memory: , fs: d }",
             ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"x\"",
-             "c.yaml:4: task-db.fs: memory and fs are two storage engines; choose one of memory, fs, sqlite",
+             $"c.yaml:4: {TwoEngines}",
              "c.yaml:3: service.nam: unknown key (did you mean \"name\"?)"] },
         { "a: [", ["c.yaml:2: not valid YAML: "] },
         { "- a", ["c.yaml:1: must be a mapping of settings, such as \"service:\""] },

@@ -83,7 +83,8 @@ public sealed class CommandLineTests : IDisposable
             Assert.Equal(
             [
                 "c.yaml:1: service.port: must be a whole number from 0 to 65535, not \"x\"",
-                "c.yaml:2: task-db.fs: memory and fs are two storage engines; choose one of memory, fs, sqlite",
+                "c.yaml:2: task-db.fs: memory and fs are two storage engines; "
+                    + "choose one of memory, fs, sqlite, postgres",
                 "c.yaml:3: loging: unknown key (did you mean \"logging\"?)",
             ], process.Errors);
             Assert.Empty(process.Output);

@@ -11,7 +11,7 @@ internal sealed class MemoryTaskStore : ITaskStore
 
     public long? Revision => table.Revision;
 
-    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
+    public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
         section.Empty(key);
         return _ => new MemoryTaskStore();

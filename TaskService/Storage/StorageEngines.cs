@@ -1,25 +1,32 @@
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage.FileSystem;
+using TaskService.Storage.Postgres;
 using TaskService.Storage.Sqlite;
 
 namespace TaskService.Storage;
+
+/// <summary>What an engine is made with, besides its own settings.</summary>
+/// <param name="Loggers">For what it has to say.</param>
+/// <param name="ServiceName">By which others know whose connections these are.</param>
+internal sealed record StoreSetup(ILoggerFactory Loggers, string ServiceName);
 
 /// <summary>The storage engines that a configuration can choose from.</summary>
 internal static class StorageEngines
 {
     // One line an engine: its name in the configuration, and what reads the value that stands there.
-    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<ILoggerFactory, ITaskStore>>>
+    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<StoreSetup, ITaskStore>>>
         Engines = new()
         {
             ["memory"] = MemoryTaskStore.Read,
             ["fs"] = FileTaskStore.Read,
             ["sqlite"] = SqliteTaskStore.Read,
+            ["postgres"] = PostgresTaskStore.Read,
         };
 
     /// <summary>Reads which engine is to be used.</summary>
     /// <returns>Makes the engine; opens nothing.</returns>
-    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection parent, string key)
+    public static Func<StoreSetup, ITaskStore> Read(ConfigSection parent, string key)
     {
         var section = parent.Section(key);
         foreach (var name in Engines.Keys)

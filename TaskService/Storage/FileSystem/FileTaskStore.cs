@@ -35,14 +35,14 @@ internal sealed partial class FileTaskStore(
 
     public long? Revision => table.Revision;
 
-    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
+    public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
         var directory = section.Text(key, "");
         if (directory.Length == 0)
         {
             section.Problem(key, "must name a directory");
         }
-        return loggers => new FileTaskStore(directory, loggers.CreateLogger<FileTaskStore>());
+        return setup => new FileTaskStore(directory, setup.Loggers.CreateLogger<FileTaskStore>());
     }
 
     public Task OpenAsync(CancellationToken cancel)

@@ -47,14 +47,14 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
 
     public string? SchemaVersion { get; private set; }
 
-    public static Func<ILoggerFactory, ITaskStore> Read(ConfigSection section, string key)
+    public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
         var file = section.Text(key, "");
         if (file.Length == 0)
         {
             section.Problem(key, "must name a file");
         }
-        return loggers => new SqliteTaskStore(file, loggers.CreateLogger<SqliteTaskStore>());
+        return setup => new SqliteTaskStore(file, setup.Loggers.CreateLogger<SqliteTaskStore>());
     }
 
     public async Task OpenAsync(CancellationToken cancel)

@@ -1,0 +1,48 @@
+using Npgsql;
+using TaskService.Domain;
+
+namespace TaskService.Storage.Postgres;
+
+/// <summary>What errors of PostgreSQL mean. Their SQLSTATE decides, never their text, which has languages.</summary>
+internal static class PostgresErrors
+{
+    /// <summary>A warning, which is all that tells of a commit that did not wait for its standby.</summary>
+    public const string Warning = "01000";
+
+    // Classes whose errors come from the state of the server, not from what it was asked: connections, transactions
+    // that are read-only or were rolled back, access, resources, objects in use, operators, its system, its data.
+    private static readonly string[] ServerClasses =
+        ["08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
+
+    /// <summary>
+    /// A <see cref="StorageException"/>, when it is the storage that has failed; null for cancellations and mistakes
+    /// of ours.
+    /// </summary>
+    public static StorageException? Translate(Exception error) => error switch
+    {
+        PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
+            new(ErrorKind.StorageFull, error.Message, error),
+        PostgresException refused when !ServerClasses.Contains(refused.SqlState[..2]) => null,
+        // Not reached, lost, out of time, or no connection of the pool was free.
+        NpgsqlException or TimeoutException or IOException =>
+            new(ErrorKind.StorageUnavailable, error.Message, error),
+        _ => null,
+    };
+
+    /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
+    public static bool IsOfConnection(Exception error) => error switch
+    {
+        PostgresException refused => refused.SqlState[..2] is "08" or "57",
+        NpgsqlException => error.InnerException is not TimeoutException,
+        _ => error is IOException,
+    };
+
+    /// <summary>Why it failed, without the list of all that was tried.</summary>
+    public static string Reason(Exception error) => error switch
+    {
+        PostgresException refused => refused.MessageText,
+        AggregateException { InnerExceptions: [var first, ..] } => Reason(first),
+        { InnerException: { } inner } => Reason(inner),
+        _ => error.Message,
+    };
+}

@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace TaskService.Storage.Postgres;
+
+/// <summary>Connections to the primary, whichever host that is at the time, and to a replica.</summary>
+internal sealed class PostgresServers : IAsyncDisposable
+{
+    // A connection that broke makes its host count as gone for a second. It is looked at again before that, so that
+    // one broken connection is a delay for the others, not a failure.
+    private static readonly TimeSpan OpenTimeMax = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan RecheckPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly NpgsqlMultiHostDataSource primaryHosts;
+    private readonly NpgsqlMultiHostDataSource? replicaHosts;
+    private readonly NpgsqlDataSource primary;
+    private readonly NpgsqlDataSource? replica;
+    private long recheckedAt;
+
+    public PostgresServers(PostgresSettings settings, string name, ILoggerFactory loggers)
+    {
+        primaryHosts = Build(settings.Primary, name, loggers);
+        primary = primaryHosts.WithTargetSession(TargetSessionAttributes.Primary);
+        if (settings.Replica is { } other)
+        {
+            // The same hosts share their connections: only the one that is chosen differs.
+            var isSame = PostgresSettings.Hosts(other).Order().SequenceEqual(
+                PostgresSettings.Hosts(settings.Primary).Order());
+            replicaHosts = isSame ? primaryHosts : Build(other, name, loggers);
+            replica = replicaHosts.WithTargetSession(TargetSessionAttributes.PreferStandby);
+        }
+    }
+
+    public bool HasReplica => replica is not null;
+
+    /// <summary>Opens a connection to the server that takes changes.</summary>
+    /// <exception cref="NpgsqlException">There is none.</exception>
+    public async ValueTask<NpgsqlConnection> OpenPrimaryAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await primary.OpenConnectionAsync(cancel);
+            }
+            catch (NpgsqlException error) when (
+                PostgresErrors.IsOfConnection(error) && Stopwatch.GetElapsedTime(started) < OpenTimeMax)
+            {
+                await Task.Delay(RecheckPause, cancel);
+                Recheck();
+            }
+        }
+    }
+
+    /// <summary>Opens a connection to a replica, or to what is there when none is.</summary>
+    /// <exception cref="NpgsqlException">There is none.</exception>
+    public ValueTask<NpgsqlConnection> OpenReplicaAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        return replica!.OpenConnectionAsync(cancel);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await primaryHosts.DisposeAsync();
+        if (replicaHosts is not null)
+        {
+            await replicaHosts.DisposeAsync();
+        }
+    }
+
+    private static NpgsqlMultiHostDataSource Build(
+        NpgsqlConnectionStringBuilder server, string name, ILoggerFactory loggers)
+    {
+        var builder = new NpgsqlDataSourceBuilder(server.ConnectionString).UseLoggerFactory(loggers);
+        if (!server.ShouldSerialize("Application Name"))
+        {
+            builder.ConnectionStringBuilder.ApplicationName = name;
+        }
+        return builder.BuildMultiHost();
+    }
+
+    // Of many who wait, one.
+    private void Recheck()
+    {
+        var last = Volatile.Read(ref recheckedAt);
+        if (Stopwatch.GetElapsedTime(last) >= RecheckPause
+            && Interlocked.CompareExchange(ref recheckedAt, Stopwatch.GetTimestamp(), last) == last)
+        {
+            primaryHosts.ClearDatabaseStates();
+        }
+    }
+}

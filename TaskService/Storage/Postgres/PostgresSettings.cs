@@ -1,0 +1,137 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Npgsql;
+using TaskService.Configuration;
+
+namespace TaskService.Storage.Postgres;
+
+/// <summary>How PostgreSQL is reached, and who reads where.</summary>
+/// <param name="Primary">A connection string; of several hosts the one that takes changes is found.</param>
+/// <param name="Replica">Where reads go; null when there is no other server for them.</param>
+/// <param name="Routes">Which requests read from a replica.</param>
+/// <param name="ReadYourWritesWaitMax">How long a read waits for a replica to have what its client has written.</param>
+/// <param name="RequestIdInName">Whether <c>application_name</c> carries the id of the request.</param>
+internal sealed record PostgresSettings(
+    NpgsqlConnectionStringBuilder Primary,
+    NpgsqlConnectionStringBuilder? Replica,
+    ReadRoutes Routes,
+    TimeSpan ReadYourWritesWaitMax,
+    bool RequestIdInName)
+{
+    private const string Mask = "***";
+    private static readonly string[] Secrets = ["Password", "SSL Password"];
+
+    // What the engine decides itself, and would be undone by them.
+    private static readonly string[] Refused = ["Target Session Attributes", "Multiplexing", "Pooling"];
+
+    public static PostgresSettings? Read(ConfigSection section)
+    {
+        var pool = (int)section.Integer("pool-size", 16, 1, 1_000);
+        var timeout = (int)section.Integer("command-timeout", 5, 1, 3_600);
+        var primary = Server(section, "primary", pool, timeout);
+        var replica = Server(section, "replica", pool, timeout);
+        var wait = TimeSpan.FromMilliseconds(section.Integer("read-your-writes-wait-max-ms", 50, 0, 60_000));
+        var routes = new ReadRoutes(Patterns(section, "force-primary"), Patterns(section, "force-replica"));
+        var hasId = section.Flag("request-id-in-application-name", false);
+        if (primary is null)
+        {
+            section.Problem("primary", "must be a connection string such as \"Host=localhost;Username=me\"");
+            return null;
+        }
+        // One server has one pool, and there is nothing to choose from.
+        var isSame = replica is not null && IsOneServer(primary) && Hosts(replica).SequenceEqual(Hosts(primary));
+        return new PostgresSettings(primary, isSame ? null : replica, routes, wait, hasId);
+    }
+
+    /// <summary>Host and port of each server of a connection string, such as <c>db1:5432</c>.</summary>
+    public static IEnumerable<string> Hosts(NpgsqlConnectionStringBuilder server) =>
+        server.Host!.Split(',', StringSplitOptions.TrimEntries).Select(host =>
+            host.LastIndexOf(':') is > 0 and var colon && int.TryParse(host.AsSpan(colon + 1), out _)
+                ? host : string.Create(CultureInfo.InvariantCulture, $"{host}:{server.Port}"));
+
+    public static bool IsOneServer(NpgsqlConnectionStringBuilder server) =>
+        !server.Host!.Contains(',', StringComparison.Ordinal);
+
+    private static NpgsqlConnectionStringBuilder? Server(ConfigSection section, string key, int pool, int timeout)
+    {
+        var text = section.Text(key, "", Masked);
+        if (text.Length == 0)
+        {
+            return null;
+        }
+        try
+        {
+            var server = new NpgsqlConnectionStringBuilder(text);
+            if (string.IsNullOrWhiteSpace(server.Host))
+            {
+                section.Problem(key, "must have a Host");
+                return null;
+            }
+            foreach (var refused in Refused.Where(server.ShouldSerialize))
+            {
+                section.Problem(key, $"must not have {refused}, which the engine decides");
+            }
+            (server.MaxPoolSize, server.CommandTimeout) = (pool, timeout);
+            // How soon a server that went away, or another one that took over, is noticed.
+            Default("Timeout", 2);
+            Default("Host Recheck Seconds", 1);
+            Default("Cancellation Timeout", 500);
+            // Statements are prepared once a connection, and nothing is left on one that would have to be reset.
+            Default("Max Auto Prepare", 50);
+            Default("Auto Prepare Min Usages", 2);
+            Default("No Reset On Close", true);
+            return server;
+
+            void Default(string name, object value)
+            {
+                if (!server.ShouldSerialize(name))
+                {
+                    server[name] = value;
+                }
+            }
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException)
+        {
+            // The message names the keyword, and never a value.
+            section.Problem(key, $"is not a connection string of Npgsql: {error.Message}");
+            return null;
+        }
+    }
+
+    private static string Masked(string text)
+    {
+        try
+        {
+            var server = new NpgsqlConnectionStringBuilder(text);
+            foreach (var secret in Secrets.Where(server.ShouldSerialize))
+            {
+                server[secret] = Mask;
+            }
+            return server.ConnectionString;
+        }
+        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException)
+        {
+            // Where a password begins in it, nobody can tell.
+            return Mask;
+        }
+    }
+
+    private static List<Regex> Patterns(ConfigSection section, string key)
+    {
+        var patterns = new List<Regex>();
+        foreach (var text in section.Texts(key))
+        {
+            try
+            {
+                // In time that grows with the path alone, which clients choose.
+                patterns.Add(new Regex(
+                    $@"\A(?:{text})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
+            }
+            catch (Exception error) when (error is ArgumentException or NotSupportedException)
+            {
+                section.Problem(key, $"must hold regular expressions such as \"GET /tasks/.*\": {error.Message}");
+            }
+        }
+        return patterns;
+    }
+}
