@@ -68,9 +68,12 @@ internal sealed class PostgresServer : IDisposable
     }
 
     /// <summary>A server that streams from this one.</summary>
-    public async Task<PostgresServer> StartStandbyAsync(string name = "standby")
+    /// <param name="name">Of its slot.</param>
+    /// <param name="port">One that another server had; null for a free one.</param>
+    public async Task<PostgresServer> StartStandbyAsync(string name = "standby", int? port = null)
     {
         var standby = new PostgresServer(null, Path.Combine(Path.GetDirectoryName(data)!, name), settings);
+        standby.Port = port ?? standby.Port;
         await RunAsync([.. AsPostgres, $"{Binaries}/pg_basebackup", "-D", standby.data, "-R", "-X", "stream",
             "-C", "-S", name, "-c", "fast", "--no-sync", "-d", $"host=127.0.0.1 port={Port} user=postgres"]);
         await standby.StartAgainAsync();
@@ -132,10 +135,16 @@ internal sealed class PostgresServer : IDisposable
     }
 
     /// <summary>Changes a setting of the running server.</summary>
-    public async Task SetAsync(string name, string value)
+    public void Set(string name, string value)
     {
         Execute($"ALTER SYSTEM SET {name} = '{value}'");
         Execute("SELECT pg_reload_conf()");
+    }
+
+    /// <summary>Changes a setting of the running server, and waits until new connections have it.</summary>
+    public async Task SetAsync(string name, string value)
+    {
+        Set(name, value);
         await Until.TrueAsync(() => (string?)Query($"SHOW {name}") == value, $"{name} to be {value}");
     }
 

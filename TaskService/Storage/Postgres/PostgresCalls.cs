@@ -64,10 +64,7 @@ internal sealed class PostgresCalls(
             usesReplica = NpgsqlLogSequenceNumber.TryParse(text, out var position);
             after = position;
         }
-        if (servers.HasReplica && logger.IsEnabled(LogLevel.Debug))
-        {
-            logger.LogDebug("Using {Server} database for: {Key}", usesReplica ? "replica" : "primary", request?.Key);
-        }
+        Say(usesReplica, request);
         if (usesReplica && await ReadReplicaAsync(statement, row, after, cancel) is { } rows)
         {
             return rows;
@@ -112,10 +109,9 @@ internal sealed class PostgresCalls(
     public async ValueTask<int> ChangeAsync(
         NpgsqlBatchCommand change, NpgsqlBatchCommand? then, CancellationToken cancel)
     {
-        if (StoreRequest.Current is { } request)
-        {
-            request.MustBeCurrent = true;
-        }
+        var request = StoreRequest.Current;
+        request?.MustBeCurrent = true;
+        Say(usesReplica: false, request);
         try
         {
             await using var connection = await servers.OpenPrimaryAsync(cancel);
@@ -152,7 +148,10 @@ internal sealed class PostgresCalls(
                 throw new StorageException(
                     ErrorKind.StorageUnavailable, "the commit did not wait for the standby that it should wait for");
             }
-            StoreRequest.Current?.Position = position;
+            if (change.RecordsAffected > 0)
+            {
+                StoreRequest.Current?.Position = position;
+            }
             operation.Set("row_count", (long)change.RecordsAffected);
             return change.RecordsAffected;
         }
@@ -205,9 +204,10 @@ internal sealed class PostgresCalls(
                 pause = pause > PauseMax ? PauseMax : pause;
                 if (Stopwatch.GetElapsedTime(started) + pause > settings.ReadYourWritesWaitMax)
                 {
-                    logger.LogDebug("The replica is behind, so the primary is read");
+                    logger.LogDebug("The replica is behind for too long, so the primary is read");
                     return null;
                 }
+                logger.LogDebug("The read waits for a replica that is behind");
                 await Task.Delay(pause, cancel);
             }
         }
@@ -237,7 +237,7 @@ internal sealed class PostgresCalls(
                 // Before the query, which sees at least what there was then.
                 batch.BatchCommands.Add(new NpgsqlBatchCommand(HasPosition)
                 {
-                    Parameters = { new NpgsqlParameter<NpgsqlLogSequenceNumber>("position", position) },
+                    Parameters = { new NpgsqlParameter("position", NpgsqlDbType.PgLsn) { Value = position } },
                 });
             }
             batch.BatchCommands.Add(statement);
@@ -267,6 +267,14 @@ internal sealed class PostgresCalls(
         {
             operation.Fail(error);
             throw;
+        }
+    }
+
+    private void Say(bool usesReplica, StoreRequest? request)
+    {
+        if (servers.HasReplica && request is not null && logger.IsEnabled(LogLevel.Debug))
+        {
+            logger.LogDebug("Using {Server} database for: {Key}", usesReplica ? "replica" : "primary", request.Key);
         }
     }
 

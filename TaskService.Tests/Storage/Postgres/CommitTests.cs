@@ -1,0 +1,109 @@
+using System.Net;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Storage.Postgres;
+
+/// <summary>
+/// A standby that should have each change does not get them. A commit whose wait for it is cancelled looks like one
+/// that succeeded, but for a notice: it must not be acknowledged.
+/// </summary>
+public sealed class CommitTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
+{
+    private const string Body = """{"title":"once"}""";
+
+    [Theory]
+    [InlineData("command timeout")]
+    [InlineData("statement_timeout")]
+    [InlineData("pg_cancel_backend")]
+    [InlineData("pg_terminate_backend")]
+    public async Task A_commit_that_did_not_wait_for_its_standby_is_503_and_a_retry_finds_it(string ending)
+    {
+        var database = servers.Primary.CreateDatabase();
+        servers.Primary.Execute(
+            $"ALTER DATABASE {database} SET statement_timeout = {(ending == "statement_timeout" ? 200 : 0)}");
+        var timeout = ending.StartsWith("pg_", StringComparison.Ordinal) ? 60 : 1;
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: $"command-timeout: {timeout}", database: database);
+        using (await StalledAsync())
+        {
+            var create = CreateAsync(service);
+            if (timeout == 60)
+            {
+                await WaitsAsync(database);
+                servers.Primary.Execute(
+                    $"SELECT {ending}(pid) FROM pg_stat_activity"
+                    + $" WHERE wait_event = 'SyncRep' AND datname = '{database}'");
+            }
+            using var answer = await create;
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, answer);
+            Assert.Equal(TimeSpan.FromSeconds(1), answer.Headers.RetryAfter!.Delta);
+        }
+        await AssertOnceAsync(service);
+    }
+
+    [Theory]
+    [InlineData("PUT")]
+    [InlineData("DELETE")]
+    public async Task A_change_that_did_not_wait_for_its_standby_is_503(string method)
+    {
+        await using var service = await PostgresService.StartAsync(servers.Primary, more: "command-timeout: 1");
+        var path = await service.CreateAsync(Body);
+        using var stalled = await StalledAsync();
+        using var answer = await service.SendAsync(method, path, RunningService.Json("""{"title":"other"}"""));
+        await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, answer);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_does_not_cut_its_change_short()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: "command-timeout: 60", database: database);
+        using (await StalledAsync())
+        {
+            using var gone = new CancellationTokenSource();
+            var create = CreateAsync(service, gone.Token);
+            await WaitsAsync(database);
+            await gone.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => create);
+            Assert.Equal(1L, Waiting(database));
+        }
+        await AssertOnceAsync(service);
+    }
+
+    private static async Task<HttpResponseMessage> CreateAsync(
+        RunningService service, CancellationToken cancel = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri("/tasks", UriKind.Relative));
+        request.Content = RunningService.Json(Body);
+        request.Headers.Add("Idempotency-Key", "once");
+        return await service.Client.SendAsync(request, cancel);
+    }
+
+    private static async Task AssertOnceAsync(RunningService service)
+    {
+        using var retry = await CreateAsync(service);
+        await PostgresService.AssertStatusAsync(HttpStatusCode.Created, retry);
+        var id = retry.Headers.Location!.OriginalString[7..];
+        Assert.Equal(
+            $$$"""{"{{{id}}}":{"priority":"none","title":"once","completed":false}}""",
+            await service.Client.GetStringAsync(new Uri("/tasks", UriKind.Relative)));
+    }
+
+    private Task WaitsAsync(string database) => Until.TrueAsync(() => Waiting(database) == 1, "a commit that waits");
+
+    private long Waiting(string database) => (long)servers.Primary.Query(
+        $"SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = '{database}'")!;
+
+    /// <summary>Every commit waits for a standby that there is not, until the answer is disposed of.</summary>
+    private async Task<Stalled> StalledAsync()
+    {
+        await servers.Primary.SetAsync("synchronous_standby_names", "nobody");
+        return new Stalled(servers.Primary);
+    }
+
+    private sealed class Stalled(PostgresServer primary) : IDisposable
+    {
+        public void Dispose() => primary.Set("synchronous_standby_names", "");
+    }
+}

@@ -1,0 +1,282 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Storage.Postgres;
+
+/// <summary>
+/// Servers die, hang, restart and are promoted while writers write: what was acknowledged is there, reads go on, and
+/// no answer but 503 says that something is wrong.
+/// </summary>
+[Trait("Suite", "integration")]
+public sealed class FailoverTests : IAsyncLifetime
+{
+    private const int Writers = 8;
+    private const string Short = "command-timeout: 1";
+    private static readonly Uri Tasks = new("/tasks", UriKind.Relative);
+
+    private readonly Ledger ledger = new();
+    private readonly List<PostgresServer> servers = [];
+    private string database = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        servers.Add(await PostgresServer.StartAsync());
+        servers.Add(await servers[0].StartStandbyAsync());
+        database = servers[0].CreateDatabase();
+        // A change is acknowledged when both have it.
+        await servers[0].SetAsync("synchronous_standby_names", "*");
+        await StreamsAsync(servers[0]);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        foreach (var server in servers.AsEnumerable().Reverse())
+        {
+            server.Dispose();
+        }
+        return ValueTask.CompletedTask;
+    }
+
+    [Theory]
+    [InlineData("dies")]
+    [InlineData("hangs")]
+    public async Task Of_a_primary_that_ends_nothing_is_lost_and_the_promoted_one_takes_over(string end)
+    {
+        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        using var client = new StatusClient(service);
+        var (primary, standby) = (servers[0], servers[1]);
+        for (var round = 0; round < TestRoot.Scale(1, 5); round++)
+        {
+            var acknowledged = ledger.Acknowledged;
+            var writers = ledger.WriteAsync(client.Ledger, Writers);
+            await Until.TrueAsync(() => ledger.Acknowledged >= acknowledged + 100, "acknowledged changes");
+            using var reads = new Reads(service);
+            var ended = Stopwatch.GetTimestamp();
+            End(primary, end);
+            await writers;
+            using var refused = await service.SendAsync("POST", "/tasks", RunningService.Json(Some.TaskJson));
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, refused);
+            Assert.NotNull(refused.Headers.RetryAfter);
+            // Whoever promotes makes sure first that the old one is gone.
+            primary.Kill();
+            standby.Promote();
+            var promoted = Stopwatch.GetElapsedTime(ended);
+            await ChangesAsync(service);
+            var outage = Stopwatch.GetElapsedTime(ended);
+            await reads.StopAsync();
+            Assert.Empty(reads.Failed);
+            await AssertRightAsync(client);
+            TestContext.Current.SendDiagnosticMessage(
+                $"{end}: {ledger.Acknowledged - acknowledged} acknowledged, 0 lost, no write for "
+                + $"{outage.TotalSeconds:F2} s, {(outage - promoted).TotalSeconds:F2} s of them after the promotion, "
+                + $"{reads.Count} reads, 0 failed");
+            // It comes back as a standby of the new one.
+            var back = await standby.StartStandbyAsync($"back{round}", primary.Port);
+            servers.Add(back);
+            await standby.SetAsync("synchronous_standby_names", "*");
+            await StreamsAsync(standby);
+            (primary, standby) = (standby, back);
+        }
+        client.AssertNothingBut(200, 201, 204, 503);
+    }
+
+    [Fact]
+    public async Task A_primary_that_restarts_has_everything_and_goes_on()
+    {
+        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        using var client = new StatusClient(service);
+        for (var round = 0; round < TestRoot.Scale(2, 10); round++)
+        {
+            var enough = ledger.Acknowledged + 50;
+            var writers = ledger.WriteAsync(client.Ledger, Writers);
+            await Until.TrueAsync(() => ledger.Acknowledged >= enough, "acknowledged changes");
+            servers[0].Kill();
+            await writers;
+            await servers[0].StartAgainAsync();
+            await StreamsAsync(servers[0]);
+            await ChangesAsync(service);
+            await AssertRightAsync(client);
+        }
+        client.AssertNothingBut(200, 201, 204, 503);
+    }
+
+    [Fact]
+    public async Task Sessions_that_are_ended_all_at_once_under_load_cost_a_503_and_nothing_else()
+    {
+        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        using var client = new StatusClient(service);
+        for (var round = 0; round < TestRoot.Scale(5, 50); round++)
+        {
+            var enough = ledger.Acknowledged + 50;
+            var writers = ledger.WriteAsync(client.Ledger, Writers);
+            await Until.TrueAsync(() => ledger.Acknowledged >= enough, "acknowledged changes");
+            foreach (var server in servers)
+            {
+                server.Execute(
+                    $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+            }
+            // Writers whose session was between two changes would go on.
+            await Until.TrueAsync(
+                () =>
+                {
+                    servers[0].Execute(
+                        $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+                    return writers.IsCompleted;
+                },
+                "an end of all writers");
+            await ChangesAsync(service);
+            await StreamsAsync(servers[0]);
+            await AssertRightAsync(client);
+        }
+        client.AssertNothingBut(200, 201, 204, 503);
+    }
+
+    [Theory]
+    [InlineData("dies")]
+    [InlineData("hangs")]
+    public async Task Of_a_replica_that_ends_readers_see_nothing(string end)
+    {
+        await servers[0].SetAsync("synchronous_standby_names", "");
+        await using var service = await PostgresService.StartAsync(servers[0], servers[1], Short, database);
+        var path = await service.CreateAsync(Some.TaskJson);
+        using var reads = new Reads(service);
+        await Until.TrueAsync(() => reads.Count > 20, "reads");
+        End(servers[1], end);
+        var seen = reads.Count;
+        await Until.TrueAsync(() => reads.Count > seen + 100, "reads of the primary");
+        await service.CreateAsync(Some.TaskJson);
+        await reads.StopAsync();
+        Assert.Empty(reads.Failed);
+        using var read = await service.SendAsync("GET", path);
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
+    }
+
+    [Fact]
+    public async Task Never_is_a_server_in_recovery_written_to()
+    {
+        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        servers[0].Kill();
+        using var refused = await service.SendAsync("POST", "/tasks", RunningService.Json(Some.TaskJson));
+        await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, refused);
+        using var ready = await service.SendAsync("GET", "/health/ready");
+        await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, ready);
+        // Not even where it is the only one that is named.
+        var alone = await Record.ExceptionAsync(
+            () => PostgresService.StartAsync(servers[1], database: database));
+        Assert.Contains(servers[1].Address, alone!.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Waits until a server has a standby that changes can wait for.</summary>
+    private static Task StreamsAsync(PostgresServer server) => Until.TrueAsync(
+        () => (long)server.Query("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")! == 1,
+        "a standby that streams");
+
+    private static void End(PostgresServer server, string how)
+    {
+        if (how == "dies")
+        {
+            server.Kill();
+        }
+        else
+        {
+            server.Hang();
+        }
+    }
+
+    /// <summary>Waits until a change is taken.</summary>
+    private async Task ChangesAsync(RunningService service)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            using var put = await service.SendAsync("DELETE", "/tasks/none");
+            if (put.StatusCode == HttpStatusCode.NotFound)
+            {
+                return;
+            }
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, put);
+            Assert.True(Stopwatch.GetElapsedTime(started) < Until.Limit, "no change is taken");
+        }
+    }
+
+    private async Task AssertRightAsync(StatusClient client)
+    {
+        var found = await client.Ledger.ListAsync();
+        var wrong = ledger.Check(found);
+        wrong.AddRange(await ledger.RetryAsync(client.Ledger, found));
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    /// <summary>A client of the ledger's that reads what it wrote, and knows which statuses there were.</summary>
+    private sealed class StatusClient : DelegatingHandler
+    {
+        private readonly ConcurrentDictionary<int, int> statuses = new();
+        private readonly HttpClient http;
+
+        public StatusClient(RunningService service)
+            : base(new SocketsHttpHandler())
+        {
+            http = new HttpClient(this, disposeHandler: false)
+            {
+                BaseAddress = service.Client.BaseAddress,
+                Timeout = Until.Limit,
+            };
+            // No replica has this: what is compared is the primary's.
+            http.DefaultRequestHeaders.Add("X-Read-After", "FFFFFFFF/FFFFFFFF");
+            Ledger = new LedgerClient(http);
+        }
+
+        public LedgerClient Ledger { get; }
+
+        public void AssertNothingBut(params int[] expected) => Assert.Empty(statuses.Keys.Except(expected));
+
+        protected override async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var answer = await base.SendAsync(request, cancellationToken);
+            statuses.AddOrUpdate((int)answer.StatusCode, 1, (_, count) => count + 1);
+            return answer;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            http.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+
+    /// <summary>A reader who goes on until it is stopped.</summary>
+    private sealed class Reads : IDisposable
+    {
+        private readonly CancellationTokenSource enough = new();
+        private readonly Task reading;
+        private int count;
+
+        public Reads(RunningService service) => reading = Task.Run(async () =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                using var answer = await service.Client.GetAsync(Tasks, HttpCompletionOption.ResponseHeadersRead);
+                Interlocked.Increment(ref count);
+                if (answer.StatusCode != HttpStatusCode.OK)
+                {
+                    Failed.Enqueue(await answer.Content.ReadAsStringAsync());
+                }
+            }
+        });
+
+        public ConcurrentQueue<string> Failed { get; } = new();
+
+        public int Count => Volatile.Read(ref count);
+
+        public async Task StopAsync()
+        {
+            await enough.CancelAsync();
+            await reading;
+        }
+
+        public void Dispose() => enough.Dispose();
+    }
+}

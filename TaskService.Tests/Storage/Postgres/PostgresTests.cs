@@ -1,0 +1,205 @@
+using System.Net;
+using System.Text.Json;
+using Npgsql;
+using TaskService.Domain;
+using TaskService.Storage.Sql;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Storage.Postgres;
+
+/// <summary>What is to be seen of the service on the server, and of the server in the service.</summary>
+public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
+{
+    public static TheoryData<string, string> Lists => new()
+    {
+        { "", "Index Scan using tasks_pkey" },
+        { "completed", "tasks_completed" },
+        { "priority", "tasks_priority" },
+    };
+
+    [Fact]
+    public async Task Instances_that_start_at_once_on_an_empty_database_all_come_up()
+    {
+        var database = servers.Primary.CreateDatabase();
+        var stores = Enumerable.Range(0, 8).Select(_ => Store(database)).ToList();
+        await Task.WhenAll(stores.Select(store => store.OpenAsync(CancellationToken.None)));
+        foreach (var store in stores)
+        {
+            await store.DisposeAsync();
+        }
+        Assert.Equal(
+            (long)Migrations.Embedded("postgres").Known.Count,
+            servers.Primary.Query("SELECT count(*) FROM schema_migrations", database));
+    }
+
+    [Fact]
+    public async Task A_database_that_cannot_hold_every_text_is_refused()
+    {
+        servers.Primary.Execute(
+            "CREATE DATABASE latin ENCODING LATIN1 LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0");
+        await using var store = Store("latin");
+        var error = await Assert.ThrowsAsync<StorageException>(() => store.OpenAsync(CancellationToken.None));
+        Assert.Contains("the database is in LATIN1, not UTF8", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Lists))]
+    public async Task A_page_of_a_list_is_found_by_an_index_and_comes_in_its_order(string filter, string index)
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using (var store = Store(database))
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+        servers.Primary.Execute(
+            "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), n % 100 = 0,"
+            + " CASE n % 100 WHEN 1 THEN 'high' ELSE 'none' END, 'title' FROM generate_series(1, 50000) n;"
+            + " ANALYZE tasks",
+            database);
+        var query = new TaskQuery
+        {
+            Completed = filter == "completed" ? true : null,
+            Priority = filter == "priority" ? TaskPriority.High : null,
+        };
+        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await connection.OpenAsync();
+        await using var explain = connection.CreateCommand();
+        explain.CommandText = $"EXPLAIN {TaskSql.List(query)}";
+        TaskSql.SetQuery(explain, query, "00010000", 32);
+        await using var reader = await explain.ExecuteReaderAsync();
+        var plan = "";
+        while (await reader.ReadAsync())
+        {
+            plan += reader.GetString(0) + "\n";
+        }
+        Assert.Contains(index, plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Sort", plan, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_id_of_a_request_is_in_the_name_of_its_session_and_gone_with_it()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: "request-id-in-application-name: true, command-timeout: 60", database: database);
+        await service.CreateAsync(Some.TaskJson);
+        await using var holder = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await holder.OpenAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await using var hold = new NpgsqlCommand("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE", holder);
+        await hold.ExecuteNonQueryAsync();
+        var read = service.SendAsync("GET", "/tasks", null, ("X-Request-ID", "req-42"));
+        await Until.TrueAsync(() => Named("TodoList req-42") == 1, "a session with the id in its name");
+        var longId = new string('x', 128);
+        var write = service.SendAsync("DELETE", "/tasks/a", null, ("X-Request-ID", longId));
+        await Until.TrueAsync(() => Named(longId[..63]) == 1, "a session with as much of the id as there is room for");
+        await transaction.RollbackAsync();
+        using var answer = await read;
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, answer);
+        using var other = await write;
+        await Until.TrueAsync(() => Named("TodoList") == 2, "sessions without an id");
+
+        long Named(string name) => (long)servers.Primary.Query(
+            $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = '{name}'")!;
+    }
+
+    [Fact]
+    public async Task Statements_are_operations_with_their_query_and_rows_and_no_value()
+    {
+        using var directory = new TemporaryDirectory();
+        using var logs = new LogFiles();
+        var events = directory.File("events");
+        await using var service = await PostgresService.StartAsync(servers.Primary, logging: $$"""
+            {{logs.Yaml}}
+            telemetry: { outlets: { events: { type: json, path: '{{events}}', gather-time-max-ms: 1 } } }
+            """);
+        var path = await service.CreateAsync("""{"title":"secret"}""");
+        using var read = await service.SendAsync("GET", path);
+        using var none = await service.SendAsync("DELETE", "/tasks/none");
+        await service.StopAsync();
+        var statements = LogFiles.WholeLines(events).Select(line => JsonElement.Parse(line))
+            .Where(item => item.GetProperty("type").GetString()!.EndsWith(".sql", StringComparison.Ordinal))
+            .Select(item => item.GetProperty("body"))
+            .Select(fields => (
+                Query: fields.GetProperty("query").GetString()!, Rows: fields.GetProperty("row_count").GetInt32()))
+            .ToList();
+        Assert.Contains((TaskSql.Insert, 1), statements);
+        Assert.Contains((TaskSql.Find, 1), statements);
+        Assert.Contains((TaskSql.Delete, 0), statements);
+        Assert.DoesNotContain(statements, item => item.Query.Contains("secret", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Without_a_free_connection_it_is_503_until_there_is_one()
+    {
+        using var server = await PostgresServer.StartAsync("max_connections=8", "superuser_reserved_connections=0");
+        await using var service = await PostgresService.StartAsync(server, more: "command-timeout: 1");
+        await service.CreateAsync(Some.TaskJson);
+        var others = new List<NpgsqlConnection>();
+        try
+        {
+            server.Execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'TodoList'");
+            await FillAsync(server, others);
+            using var refused = await service.SendAsync("POST", "/tasks", RunningService.Json(Some.TaskJson));
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, refused);
+            using var read = await service.SendAsync("GET", "/tasks");
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, read);
+        }
+        finally
+        {
+            others.ForEach(other => other.Dispose());
+        }
+        await Until.TrueAsync(
+            () => (long)server.Query(
+                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")! == 1,
+            "free connections");
+        await service.CreateAsync(Some.TaskJson);
+    }
+
+    [Fact]
+    public async Task A_pool_that_is_in_use_is_503()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: "pool-size: 1, command-timeout: 30", database: database);
+        await using var holder = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await holder.OpenAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await using var hold = new NpgsqlCommand("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE", holder);
+        await hold.ExecuteNonQueryAsync();
+        var waiting = service.SendAsync("GET", "/tasks");
+        await Until.TrueAsync(
+            () => (long)servers.Primary.Query(
+                "SELECT count(*) FROM pg_stat_activity"
+                + $" WHERE datname = '{database}' AND wait_event_type = 'Lock'")! == 1,
+            "a read that waits");
+        using var refused = await service.SendAsync("POST", "/tasks", RunningService.Json(Some.TaskJson));
+        await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, refused);
+        await transaction.RollbackAsync();
+        using var read = await waiting;
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
+    }
+
+    private static async Task FillAsync(PostgresServer server, List<NpgsqlConnection> others)
+    {
+        while (true)
+        {
+            var other = new NpgsqlConnection(server.Connection(more: "Pooling=false"));
+            try
+            {
+                await other.OpenAsync();
+                others.Add(other);
+            }
+            catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.TooManyConnections)
+            {
+                await other.DisposeAsync();
+                return;
+            }
+        }
+    }
+
+    private ITaskStore Store(string database) =>
+        PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+}
