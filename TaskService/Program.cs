@@ -65,8 +65,7 @@ internal static class Program
         {
             if (options.MigrateOnly)
             {
-                await Console.Out.WriteLineAsync(await TodoListHost.MigrateAsync(settings, signals.First));
-                return ExitCodes.Fine;
+                return await TodoListHost.MigrateAsync(settings, Console.Out, signals.First);
             }
             await using var host = await TodoListHost.StartAsync(settings, signals.First);
             await signals.WaitAsync();

@@ -51,17 +51,21 @@ internal sealed class TodoListHost : IAsyncDisposable
     }
 
     /// <summary>Brings the schema of the store up to date, and nothing else.</summary>
-    /// <returns>What it is now, in one line.</returns>
+    /// <param name="settings">Of the store.</param>
+    /// <param name="output">Gets a line that says what it is now.</param>
+    /// <param name="cancel">Between two steps.</param>
+    /// <returns>The exit code.</returns>
     /// <exception cref="StorageException">The store cannot be opened.</exception>
-    public static async Task<string> MigrateAsync(Settings settings, CancellationToken cancel)
+    public static async Task<int> MigrateAsync(Settings settings, TextWriter output, CancellationToken cancel)
     {
         var host = await CreateAsync(settings);
         try
         {
             await host.store.OpenAsync(cancel);
-            return host.store.SchemaVersion is { } version
+            await output.WriteLineAsync(host.store.SchemaVersion is { } version
                 ? $"the schema is at {version}"
-                : "this storage engine has no schema to migrate";
+                : "this storage engine has no schema to migrate");
+            return ExitCodes.Fine;
         }
         finally
         {

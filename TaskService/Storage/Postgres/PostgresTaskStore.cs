@@ -44,6 +44,8 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     public long? Revision => null;
 
+    public string? SchemaVersion { get; private set; }
+
     public bool LooksAtRequests => servers.HasReplica;
 
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
@@ -242,6 +244,6 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             throw new StorageException(
                 ErrorKind.StorageUnavailable, $"the database is in {encoding}, not UTF8, which any text needs");
         }
-        await Migrations.Embedded("postgres").ApplyAsync(connection, BeginMigration, logger, cancel);
+        SchemaVersion = await Migrations.Embedded("postgres").ApplyAsync(connection, BeginMigration, logger, cancel);
     }
 }
