@@ -65,15 +65,14 @@ internal sealed class TcpProxy : IDisposable
             await server.ConnectAsync(IPAddress.Loopback, port, closing.Token);
             var isLost = new StrongBox<bool>();
             await Task.WhenAny(
-                CopyAsync(
-                    client.GetStream(),
-                    server.GetStream(),
-                    sent =>
-                    {
-                        isLost.Value |= Loses(sent);
-                        return false;
-                    }),
+                CopyAsync(client.GetStream(), server.GetStream(), Sent),
                 CopyAsync(server.GetStream(), client.GetStream(), _ => isLost.Value && lost is not null));
+
+            bool Sent(ReadOnlyMemory<byte> sent)
+            {
+                isLost.Value |= Loses(sent);
+                return false;
+            }
         }
         catch (Exception error) when (error is OperationCanceledException or SocketException)
         {

@@ -30,7 +30,8 @@ internal static class KeySql
         + " ORDER BY created LIMIT @limit)";
 
     /// <summary>Sets the parameter of <see cref="Find"/>.</summary>
-    public static void SetName(DbCommand command, string key) => TaskSql.Set(command, "@key", DbType.String, key);
+    public static void SetName(SqlParameters parameters, string key) =>
+        TaskSql.Set(parameters, "@key", DbType.String, key);
 
     /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
     public static void SetKey(SqlParameters parameters, RememberedCreate create)

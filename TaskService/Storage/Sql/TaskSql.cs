@@ -58,13 +58,13 @@ internal static class TaskSql
     }
 
     /// <summary>Sets the parameter of <see cref="Find"/> and <see cref="Delete"/>.</summary>
-    public static void SetId(DbCommand command, string id) => Set(command, "@id", DbType.String, id);
+    public static void SetId(SqlParameters parameters, string id) => Set(parameters, "@id", DbType.String, id);
 
     /// <summary>Sets the parameters of <see cref="ListIdsDescending"/>.</summary>
-    public static void SetBefore(DbCommand command, string before, int limit)
+    public static void SetBefore(SqlParameters parameters, string before, int limit)
     {
-        Set(command, "@before", DbType.String, before);
-        Set(command, "@limit", DbType.Int32, limit);
+        Set(parameters, "@before", DbType.String, before);
+        Set(parameters, "@limit", DbType.Int32, limit);
     }
 
     /// <summary>Sets the parameters of <see cref="List"/>.</summary>
