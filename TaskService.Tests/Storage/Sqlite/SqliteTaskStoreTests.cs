@@ -204,10 +204,9 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => second);
         var retry = store.FindKeyAsync("k", Cancel).AsTask();
         database.Run("ROLLBACK");
-        // It knows what came of the first one, whatever that is.
-        Assert.Equal((await retry)?.TaskId, (await store.FindAsync("a", Cancel))?.Id);
-        Assert.Null(await store.FindAsync("b", Cancel));
+        // Behind the first one, which has come to its end by then; the retry knew of it, whatever that was.
         Assert.True(await store.CreateAsync(Some.Task("b"), null, Cancel));
+        Assert.Equal((await store.FindAsync("a", Cancel))?.Id, (await retry)?.TaskId);
     }
 
     /// <summary>Cancels creates of a task until one has begun, which is said to go on.</summary>
