@@ -66,7 +66,7 @@ public sealed class FailoverTests : IAsyncLifetime
             await ChangesAsync(service);
             var outage = Stopwatch.GetElapsedTime(ended);
             await reads.StopAsync();
-            Assert.Empty(reads.Failed);
+            reads.AssertNoneFailed();
             await AssertRightAsync(client);
             TestContext.Current.SendDiagnosticMessage(
                 $"{end}: {ledger.Acknowledged - acknowledged} acknowledged, 0 lost, no write for "
@@ -148,7 +148,7 @@ public sealed class FailoverTests : IAsyncLifetime
         await Until.TrueAsync(() => reads.Count > seen + 100, "reads of the primary");
         await service.CreateAsync(Some.TaskJson);
         await reads.StopAsync();
-        Assert.Empty(reads.Failed);
+        reads.AssertNoneFailed();
         using var read = await service.SendAsync("GET", path);
         await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
     }
@@ -267,9 +267,11 @@ public sealed class FailoverTests : IAsyncLifetime
             }
         });
 
-        public ConcurrentQueue<string> Failed { get; } = new();
+        private ConcurrentQueue<string> Failed { get; } = new();
 
         public int Count => Volatile.Read(ref count);
+
+        public void AssertNoneFailed() => Assert.True(Failed.IsEmpty, string.Join('\n', Failed));
 
         public async Task StopAsync()
         {

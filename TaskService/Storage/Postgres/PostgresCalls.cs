@@ -65,11 +65,27 @@ internal sealed class PostgresCalls(
             after = position;
         }
         Say(usesReplica, request);
-        if (usesReplica && await ReadReplicaAsync(statement, row, after, cancel) is { } rows)
+        if (!usesReplica)
+        {
+            return await ReadPrimaryAsync(statement, row, cancel);
+        }
+        if (await ReadReplicaAsync(statement, row, after, cancel) is { } rows)
         {
             return rows;
         }
-        return await ReadPrimaryAsync(statement, row, cancel);
+        try
+        {
+            return await ReadPrimaryAsync(statement, row, cancel);
+        }
+        catch (StorageException)
+        {
+            // The one server that has gone may have stood in for a replica, which there is again by now.
+            if (await ReadReplicaAsync(statement, row, after, cancel) is { } later)
+            {
+                return later;
+            }
+            throw;
+        }
     }
 
     /// <summary>Reads rows on the primary.</summary>
