@@ -14,7 +14,7 @@ namespace TaskService;
 /// <summary>The contents page: settings, telemetry, store, routes, run.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] args) => ExitCodes.GuardAsync(() => CommandLine.RunAsync(args, RunAsync));
+    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args, RunAsync, StoreCopy.RunAsync);
 
     internal static WebApplication Build(
         Settings settings, LogSystem logs, TelemetrySystem telemetry, CancellationToken stopping)

@@ -18,16 +18,23 @@ internal sealed record CommandLineOptions(
     bool PrintConfig = false,
     bool MigrateOnly = false);
 
+/// <summary>Copies from one storage engine to another.</summary>
+internal delegate Task<int> Copy(string from, string to, TextWriter output, IProgress<long>? progress);
+
 /// <summary>
 /// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
 /// </summary>
 internal static class CommandLine
 {
     /// <summary>
-    /// Calls <paramref name="run"/> unless the command line is wrong or asks for help or the version.
+    /// Calls <paramref name="run"/>, or <paramref name="copy"/> when that is asked for, unless the command line is
+    /// wrong or asks for help or the version.
     /// </summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run)
+    public static Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy) =>
+        ExitCodes.GuardAsync(() => InvokeAsync(args, run, copy));
+
+    private static async Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
     {
         var config = new Option<string?>("--config", "-c")
         {
@@ -61,6 +68,7 @@ internal static class CommandLine
             Description = "Bring the schema of the storage up to date and exit",
         };
         var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print, migrate };
+        root.Subcommands.Add(CopyCommand(copy));
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
             result.GetValue(config),
@@ -87,4 +95,26 @@ internal static class CommandLine
             ProcessTerminationTimeout = null,
         });
     }
+
+    private static Command CopyCommand(Copy copy)
+    {
+        const string place = "ENGINE:PLACE";
+        var from = new Option<string>("--from")
+        {
+            Description = "Where the tasks are, such as fs:data/tasks", HelpName = place, Required = true,
+        };
+        var to = new Option<string>("--to")
+        {
+            Description = "Where they go, such as sqlite:data/tasks.db; it must hold none", HelpName = place,
+            Required = true,
+        };
+        var command = new Command("copy", "Copy all tasks from one storage engine to another and exit.") { from, to };
+        command.SetAction((result, _) => copy(
+            result.GetRequiredValue(from), result.GetRequiredValue(to), Console.Out, ProgressOnTerminal()));
+        return command;
+    }
+
+    private static Progress<long>? ProgressOnTerminal() => Console.IsErrorRedirected
+        ? null
+        : new Progress<long>(count => Console.Error.Write($"\r{count} tasks\r"));
 }
