@@ -162,22 +162,31 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
            select $"{entry.GetProperty("Server").GetString()} {entry.GetProperty("Key").GetString()}",
     ];
 
-    private static async Task CaughtUpAsync(RunningService service)
+    /// <summary>Waits until the service reads from the replica, and that has all there is.</summary>
+    /// <remarks>Until then it falls back to the primary, as while a new database is not there yet.</remarks>
+    private async Task CaughtUpAsync(RunningService service)
     {
-        using var created = await service.SendAsync("POST", "/tasks", RunningService.Json("""{"title":"first"}"""));
-        var path = created.Headers.Location!.OriginalString;
+        string path;
+        var written = servers.Primary.Query("SELECT pg_current_wal_lsn()::text");
         await Until.TrueAsync(
-            () =>
-            {
-                using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
-                using var read = service.Client.Send(request);
-                return read.IsSuccessStatusCode;
-            },
-            "a replica that has caught up");
+            () => servers.Standby.Query($"SELECT pg_last_wal_replay_lsn() >= '{written}'") is true,
+            "a replica that has the tables");
+        using (await PauseAsync())
+        {
+            path = await service.CreateAsync("""{"title":"first"}""");
+            await Until.TrueAsync(() => !IsFound(), "a read from the replica");
+        }
+        await Until.TrueAsync(IsFound, "a replica that goes on");
         using var deleted = await service.SendAsync("DELETE", path);
+
+        bool IsFound()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+            using var read = service.Client.Send(request);
+            return read.IsSuccessStatusCode;
+        }
     }
 
-    /// <summary>Lets the replica stand still until the answer is disposed of.</summary>
     private Task<Paused> PauseAsync() => Paused.BeginAsync(servers.Standby);
 
     private sealed class Paused : IDisposable
