@@ -19,6 +19,7 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
     : ITaskStore
 {
     private const int MigrationSecondsMax = 3_600;
+    private const int ConnectSecondsMax = 15;
 
     // One that instances of this service take, and nobody else by accident.
     private const string BeginMigration =
@@ -232,6 +233,8 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         {
             Pooling = false,
             CommandTimeout = MigrationSecondsMax,
+            // Nobody waits for an answer yet, and a machine that starts is busy.
+            Timeout = Math.Max(settings.Primary.Timeout, ConnectSecondsMax),
         };
         if (!PostgresSettings.IsOneServer(server))
         {
