@@ -96,6 +96,9 @@ public sealed class Operation : IDisposable
     /// <summary>Whether the rules for event records let it through.</summary>
     internal bool IsEvent { get; init; } = true;
 
+    /// <summary>Whether it has an activity.</summary>
+    internal bool IsSpan => span is not null;
+
     internal bool HasEnded => Volatile.Read(ref hasEnded) != 0;
 
     /// <summary>Sets a field.</summary>
@@ -223,8 +226,13 @@ public sealed class Operation : IDisposable
     /// <summary>Makes its activity, if its trace is recorded.</summary>
     internal void BeginSpan(ActivitySource spans)
     {
+        // Of a trace that is not recorded, hardly anyone ever asks for the places of its operations.
+        if (OutletQueue.IsSending || Enclosing is { IsSpan: false })
+        {
+            return;
+        }
         var place = MakeTrace();
-        if (place.IsSampled && !OutletQueue.IsSending)
+        if (place.IsSampled)
         {
             span = OperationSpan.Begin(spans, ref place, this, startTime);
         }

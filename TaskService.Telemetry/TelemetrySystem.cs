@@ -178,7 +178,7 @@ public sealed class TelemetrySystem : IAsyncDisposable
     private static bool Wants(OutletInput input, Operation operation) => input switch
     {
         OutletInput.Events => operation.IsEvent,
-        OutletInput.Spans => operation.Trace.IsSampled,
+        OutletInput.Spans => operation.IsSpan,
         _ => true,
     };
 
