@@ -101,11 +101,14 @@ internal static class CommandLine
         const string place = "ENGINE:PLACE";
         var from = new Option<string>("--from")
         {
-            Description = "Where the tasks are, such as fs:data/tasks", HelpName = place, Required = true,
+            Description = "Where the tasks are, such as fs:data/tasks",
+            HelpName = place,
+            Required = true,
         };
         var to = new Option<string>("--to")
         {
-            Description = "Where they go, such as sqlite:data/tasks.db; it must hold none", HelpName = place,
+            Description = "Where they go, such as sqlite:data/tasks.db; it must hold none",
+            HelpName = place,
             Required = true,
         };
         var command = new Command("copy", "Copy all tasks from one storage engine to another and exit.") { from, to };
