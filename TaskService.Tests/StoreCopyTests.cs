@@ -75,6 +75,7 @@ public sealed class StoreCopyTests : IDisposable
         78,
         "--from: task-db.disk: unknown key (allowed: memory, fs, sqlite, postgres)",
         "copy", "--from", "disk:x", "--to", "fs:y")]
+    [InlineData(78, "--to: memory ends with this process", "copy", "--from", "fs:x", "--to", "memory")]
     [InlineData(78, "--to: task-db.sqlite: has no value", "copy", "--from", "fs:x", "--to", "sqlite")]
     [InlineData(
         78,

@@ -85,6 +85,10 @@ internal static class StoreCopy
     private static Func<StoreSetup, ITaskStore> Read(string option, string text, ConfigProblems problems)
     {
         var (engine, value) = text.Split(':', 2) is [var name, var rest] ? (name, rest) : (text, "");
+        if (engine == "memory")
+        {
+            problems.Add(option, "", "memory ends with this process; choose an engine that keeps tasks");
+        }
         var members = new OrderedDictionary<string, ConfigNode>(StringComparer.Ordinal)
         {
             [engine] = value.TrimStart().StartsWith('{')
