@@ -45,8 +45,9 @@ public sealed class OutletFaultTests
             // What does not wait is dropped already, while all goes on.
             await Until.TrueAsync(() => hits[$"taskservice.outlet.drops {outlet}"] >= 2 * Requests - 50, "drops");
         }
-        // Nothing was sent, so that all of it was dropped; each request is two operations.
-        Assert.Equal(2 * Requests, hits[$"taskservice.outlet.drops {outlet}"]);
+        // Nothing was sent, so that all of it was dropped; each request is two operations. What other services of this
+        // process do outside of any request goes to the one that was started last, and may add to it.
+        Assert.InRange(hits[$"taskservice.outlet.drops {outlet}"], 2 * Requests, long.MaxValue);
     }
 
     [Fact]

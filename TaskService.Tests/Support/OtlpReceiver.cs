@@ -69,10 +69,12 @@ internal sealed class OtlpReceiver : IAsyncDisposable
             .LastOrDefault(point => point.Metric == metric && isIt(point)),
         metric);
 
+    /// <summary>All so far, but for what other services of this process do outside of any request.</summary>
     public List<OtlpSpan> Spans() =>
     [
         .. requests.Where(request => request.Path.Contains("trace", StringComparison.Ordinal))
-            .SelectMany(request => OtlpPayload.Spans(request.Body)),
+            .SelectMany(request => OtlpPayload.Spans(request.Body))
+            .Where(span => span.Kind != 1 || span.ParentId.Length > 0),
     ];
 
     public async ValueTask DisposeAsync() => await app.DisposeAsync();
