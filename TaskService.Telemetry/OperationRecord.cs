@@ -7,6 +7,9 @@ namespace TaskService.Telemetry;
 /// <summary>A finished operation, as outlets see it. It never changes.</summary>
 public sealed class OperationRecord
 {
+    /// <summary>The <c>route</c> of a request whose path is none.</summary>
+    public const string NoRoute = "_not_found";
+
     // Of itself, its operation, its id and the array of its fields; and of a field in that.
     private const int BytesOfRecord = 384;
     private const int BytesOfField = 32;

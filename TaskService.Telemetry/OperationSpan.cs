@@ -14,7 +14,6 @@ internal static class OperationSpan
 {
     private const string Method = "http.request.method";
     private const string Status = "http.response.status_code";
-    private const string NoRoute = "_not_found";
 
     /// <summary>Starts it: it is current from now on.</summary>
     /// <param name="source">Where it comes from; someone listens to it.</param>
@@ -80,7 +79,7 @@ internal static class OperationSpan
                 span.SetTag("url.path", query < 0 ? target : target[..query]);
                 span.SetTag("url.query", query < 0 ? null : target[(query + 1)..]);
                 break;
-            case "route" when value.Text == NoRoute:
+            case "route" when value.Text == OperationRecord.NoRoute:
                 break;
             case "route":
                 span.SetTag("http.route", value.Text);

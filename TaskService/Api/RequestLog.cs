@@ -155,5 +155,5 @@ internal readonly record struct RequestOutcome(
     public const int ClientClosedRequest = 499;
 
     /// <summary>The route of what has none.</summary>
-    public const string NotFound = "_not_found";
+    public const string NotFound = OperationRecord.NoRoute;
 }
