@@ -8,7 +8,7 @@ using Npgsql;
 namespace TaskService.Tests.Support;
 
 /// <summary>
-/// A PostgreSQL server of a test's own, from the installed binaries, on a free port, with its data in a temporary
+/// A PostgreSQL server of a test's own, from the installed binaries, on a port of its own, with its data in a temporary
 /// directory: started, killed, hung, promoted.
 /// </summary>
 internal sealed class PostgresServer : IDisposable
@@ -17,18 +17,18 @@ internal sealed class PostgresServer : IDisposable
     private readonly string data;
     private readonly string[] settings;
     private readonly ConcurrentQueue<string> log = new();
+    private readonly Socket? reserved;
     private Process? process;
     private int databases;
 
-    private PostgresServer(TemporaryDirectory? own, string data, string[] settings)
+    private PostgresServer(TemporaryDirectory? own, string data, string[] settings, int? port = null)
     {
         (this.own, this.data, this.settings) = (own, data, settings);
-        using var free = new TcpListener(IPAddress.Loopback, 0);
-        free.Start();
-        Port = ((IPEndPoint)free.LocalEndpoint).Port;
+        reserved = port is null ? Reserve() : null;
+        Port = port ?? ((IPEndPoint)reserved!.LocalEndPoint!).Port;
     }
 
-    public int Port { get; private set; }
+    public int Port { get; }
 
     /// <summary>Host and port as connection strings have them.</summary>
     public string Address => $"127.0.0.1:{Port}";
@@ -72,8 +72,7 @@ internal sealed class PostgresServer : IDisposable
     /// <param name="port">One that another server had; null for a free one.</param>
     public async Task<PostgresServer> StartStandbyAsync(string name = "standby", int? port = null)
     {
-        var standby = new PostgresServer(null, Path.Combine(Path.GetDirectoryName(data)!, name), settings);
-        standby.Port = port ?? standby.Port;
+        var standby = new PostgresServer(null, Path.Combine(Path.GetDirectoryName(data)!, name), settings, port);
         await RunAsync([.. AsPostgres, $"{Binaries}/pg_basebackup", "-D", standby.data, "-R", "-X", "stream",
             "-C", "-S", name, "-c", "fast", "--no-sync", "-d", $"host=127.0.0.1 port={Port} user=postgres"]);
         await standby.StartAgainAsync();
@@ -172,7 +171,33 @@ internal sealed class PostgresServer : IDisposable
             process.WaitForExit();
         }
         process?.Dispose();
+        reserved?.Dispose();
         own?.Dispose();
+    }
+
+    /// <summary>
+    /// Keeps a port for this server while it is down, too, by its number in UDP: another server of the tests, in this
+    /// process or another one, would else answer in its place. It is none that the system gives to anybody.
+    /// </summary>
+    private static Socket Reserve()
+    {
+        while (true)
+        {
+            var address = new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(20_000, 32_000));
+            var reserved = new Socket(SocketType.Dgram, ProtocolType.Udp);
+            using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                reserved.Bind(address);
+                listener.Bind(address);
+                return reserved;
+            }
+            catch (SocketException)
+            {
+                // It is in use.
+                reserved.Dispose();
+            }
+        }
     }
 
     private static async Task RunAsync(string[] command)
