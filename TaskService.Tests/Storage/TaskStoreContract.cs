@@ -171,6 +171,29 @@ public abstract class TaskStoreContract : IAsyncLifetime
         Assert.Empty(await ListAsync(new TaskQuery { Completed = true, Priority = TaskPriority.High }));
     }
 
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0, 9)]
+    [InlineData(-10, -1)]
+    [InlineData(-20, -19)]
+    public async Task A_bound_between_two_microseconds_lets_through_the_first(long dueTicks, long boundTicks)
+    {
+        var due = DateTimeOffset.UnixEpoch.AddTicks(dueTicks);
+        var task = new StoredTask("a", new TaskEntry { Title = "t", DueDate = due });
+        await store.CreateAsync(task, null, Cancel);
+        var bound = DateTimeOffset.UnixEpoch.AddTicks(boundTicks);
+        Assert.Equal([task], await ListAsync(new TaskQuery { DueBefore = bound }));
+        Assert.Empty(await ListAsync(new TaskQuery { DueBefore = due }));
+    }
+
+    [Fact]
+    public async Task The_last_microsecond_of_all_is_due_before_the_last_time_of_all()
+    {
+        var task = new StoredTask("a", new TaskEntry { Title = "t", DueDate = DateTimeOffset.MaxValue });
+        await store.CreateAsync(task, null, Cancel);
+        Assert.Equal([task], await ListAsync(new TaskQuery { DueBefore = DateTimeOffset.MaxValue }));
+    }
+
     [Fact]
     public async Task A_list_longer_than_a_page_is_whole()
     {

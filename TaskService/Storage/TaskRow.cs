@@ -55,6 +55,14 @@ internal sealed record TaskRow
         DueDateMicroseconds = task.DueDate?.Subtract(DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond,
     };
 
+    /// <summary>
+    /// What is due before this time is due before this microsecond of <see cref="DueDateMicroseconds"/>, and nothing
+    /// else is: a time may lie between two.
+    /// </summary>
+    public static long FirstMicrosecondFrom(DateTimeOffset time) =>
+        ((time.UtcTicks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond)
+        - (DateTimeOffset.UnixEpoch.UtcTicks / TimeSpan.TicksPerMicrosecond);
+
     /// <summary>Reads the columns, which begin at this place.</summary>
     public static TaskRow Read(DbDataReader reader, int at) => new()
     {

@@ -78,7 +78,6 @@ internal static class TaskSql
             Title = "-",
             Completed = query.Completed ?? false,
             Priority = query.Priority ?? TaskPriority.None,
-            DueDate = query.DueBefore,
         });
         if (query.Completed is not null)
         {
@@ -88,9 +87,9 @@ internal static class TaskSql
         {
             Set(parameters, "@priority", DbType.String, row.Priority);
         }
-        if (query.DueBefore is not null)
+        if (query.DueBefore is { } bound)
         {
-            Set(parameters, "@due_before", DbType.Int64, row.DueDateMicroseconds);
+            Set(parameters, "@due_before", DbType.Int64, TaskRow.FirstMicrosecondFrom(bound));
         }
     }
 
