@@ -21,6 +21,9 @@ internal sealed class ApiContract
 
     private readonly ConcurrentDictionary<string, JsonSchema> schemas = new();
 
+    // The library does not bear that two threads use it for the first time at once.
+    private readonly Lock compiling = new();
+
     private ApiContract(JsonNode document) => Document = document;
 
     public JsonNode Document { get; }
@@ -125,11 +128,18 @@ internal sealed class ApiContract
         {
             property!.AsObject().Remove("maxLength");
         }
+        // And it compares numbers in 15 digits, in which the last times below the maximum are the maximum.
+        var due = all["Task"]!["properties"]!["due_date"]!.AsObject();
+        due["maximum"] = due["exclusiveMaximum"]!.DeepClone();
+        due.Remove("exclusiveMaximum");
         var root = all[name]!.DeepClone().AsObject();
         root["definitions"] = all;
         var text = root.ToJsonString(new JsonSerializerOptions())
             .Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal);
-        return JsonSchema.FromJsonAsync(text).GetAwaiter().GetResult();
+        lock (compiling)
+        {
+            return JsonSchema.FromJsonAsync(text).GetAwaiter().GetResult();
+        }
     }
 }
 
