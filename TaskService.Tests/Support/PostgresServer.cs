@@ -1,8 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 
 namespace TaskService.Tests.Support;
@@ -16,16 +11,15 @@ internal sealed class PostgresServer : IDisposable
     private readonly TemporaryDirectory? own;
     private readonly string data;
     private readonly string[] settings;
-    private readonly ConcurrentQueue<string> log = new();
-    private readonly Socket? reserved;
-    private Process? process;
+    private readonly ReservedPort? reserved;
+    private PostgresProcess? process;
     private int databases;
 
     private PostgresServer(TemporaryDirectory? own, string data, string[] settings, int? port = null)
     {
         (this.own, this.data, this.settings) = (own, data, settings);
-        reserved = port is null ? Reserve() : null;
-        Port = port ?? ((IPEndPoint)reserved!.LocalEndPoint!).Port;
+        reserved = port is null ? new ReservedPort() : null;
+        Port = port ?? reserved!.Number;
     }
 
     public int Port { get; }
@@ -33,18 +27,7 @@ internal sealed class PostgresServer : IDisposable
     /// <summary>Host and port as connection strings have them.</summary>
     public string Address => $"127.0.0.1:{Port}";
 
-    // The newest version.
-    private static string? Binaries { get; } = Directory.Exists("/usr/lib/postgresql")
-        ? Directory.GetDirectories("/usr/lib/postgresql").Select(version => $"{version}/bin")
-            .Where(bin => File.Exists($"{bin}/postgres"))
-            .OrderBy(bin => double.Parse(bin.Split('/')[^2], CultureInfo.InvariantCulture)).LastOrDefault()
-        : null;
-
-    // The server refuses to run as root.
-    private static string[] AsPostgres { get; } = Environment.IsPrivilegedProcess
-        ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : ["env"];
-
-    public static bool IsInstalled => Binaries is not null;
+    public static bool IsInstalled => PostgresProcess.Binaries is not null;
 
     public static void SkipUnlessInstalled() =>
         Assert.SkipUnless(IsInstalled, "needs PostgreSQL (apt-get install postgresql)");
@@ -54,15 +37,12 @@ internal sealed class PostgresServer : IDisposable
     public static async Task<PostgresServer> StartAsync(params string[] settings)
     {
         SkipUnlessInstalled();
-        var directory = new TemporaryDirectory();
-        if (Environment.IsPrivilegedProcess)
-        {
-            await RunAsync(["chown", "postgres", directory.Path]);
-        }
+        var directory = await PostgresProcess.DirectoryAsync();
         var server = new PostgresServer(directory, directory.File("primary"), settings);
         // Its order of texts is a human one, so that the engine's own, ordinal, must be asked for.
-        await RunAsync([.. AsPostgres, $"{Binaries}/initdb", "-D", server.data, "-A", "trust", "-U", "postgres",
-            "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--no-sync"]);
+        await PostgresProcess.RunAsync(
+            $"{PostgresProcess.Binaries}/initdb", "-D", server.data, "-A", "trust", "-U", "postgres",
+            "-E", "UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en", "--no-sync");
         await server.StartAgainAsync();
         return server;
     }
@@ -73,8 +53,9 @@ internal sealed class PostgresServer : IDisposable
     public async Task<PostgresServer> StartStandbyAsync(string name = "standby", int? port = null)
     {
         var standby = new PostgresServer(null, Path.Combine(Path.GetDirectoryName(data)!, name), settings, port);
-        await RunAsync([.. AsPostgres, $"{Binaries}/pg_basebackup", "-D", standby.data, "-R", "-X", "stream",
-            "-C", "-S", name, "-c", "fast", "--no-sync", "-d", $"host=127.0.0.1 port={Port} user=postgres"]);
+        await PostgresProcess.RunAsync(
+            $"{PostgresProcess.Binaries}/pg_basebackup", "-D", standby.data, "-R", "-X", "stream",
+            "-C", "-S", name, "-c", "fast", "--no-sync", "-d", $"host=127.0.0.1 port={Port} user=postgres");
         await standby.StartAgainAsync();
         return standby;
     }
@@ -83,25 +64,14 @@ internal sealed class PostgresServer : IDisposable
     public async Task StartAgainAsync()
     {
         string[] always = [$"port={Port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off"];
-        var start = new ProcessStartInfo(AsPostgres[0])
-        {
-            WorkingDirectory = "/",
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        };
-        foreach (var argument in AsPostgres.Skip(1).Concat([$"{Binaries}/postgres", "-D", data])
-            .Concat(always.Concat(settings).SelectMany(setting => new[] { "-c", setting })))
-        {
-            start.ArgumentList.Add(argument);
-        }
-        process = Process.Start(start)!;
-        process.ErrorDataReceived += (_, line) => log.Enqueue(line.Data ?? "");
-        process.BeginErrorReadLine();
-        process.BeginOutputReadLine();
+        process = PostgresProcess.Start(
+            "/",
+            [$"{PostgresProcess.Binaries}/postgres", "-D", data,
+                .. always.Concat(settings).SelectMany(setting => new[] { "-c", setting })]);
         await Until.TrueAsync(
             () =>
             {
-                Assert.False(process.HasExited, $"PostgreSQL has ended:\n{string.Join('\n', log)}");
+                Assert.False(process.HasExited, $"PostgreSQL has ended:\n{process.Log}");
                 return Answers();
             },
             "a PostgreSQL that answers");
@@ -175,46 +145,6 @@ internal sealed class PostgresServer : IDisposable
         own?.Dispose();
     }
 
-    /// <summary>
-    /// Keeps a port for this server while it is down, too, by its number in UDP: another server of the tests, in this
-    /// process or another one, would else answer in its place. It is none that the system gives to anybody.
-    /// </summary>
-    private static Socket Reserve()
-    {
-        while (true)
-        {
-            var address = new IPEndPoint(IPAddress.Loopback, Random.Shared.Next(20_000, 32_000));
-            var reserved = new Socket(SocketType.Dgram, ProtocolType.Udp);
-            using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                reserved.Bind(address);
-                listener.Bind(address);
-                return reserved;
-            }
-            catch (SocketException)
-            {
-                // It is in use.
-                reserved.Dispose();
-            }
-        }
-    }
-
-    private static async Task RunAsync(string[] command)
-    {
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            WorkingDirectory = "/",
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        };
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var errors = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{string.Join(' ', command)}:\n{await output}{errors}");
-    }
-
     private bool Answers()
     {
         try
@@ -229,40 +159,5 @@ internal sealed class PostgresServer : IDisposable
         }
     }
 
-    private void SignalAll(string name)
-    {
-        // The postmaster first: it would replace what ends. And its children are not found by it any more when it has.
-        var children = Children(process!.Id).ToList();
-        ServiceProcess.TrySignal(process.Id, name);
-        foreach (var child in children)
-        {
-            ServiceProcess.TrySignal(child, name);
-        }
-    }
-
-    private static IEnumerable<int> Children(int parent)
-    {
-        foreach (var directory in Directory.GetDirectories("/proc"))
-        {
-            if (int.TryParse(Path.GetFileName(directory), out var id) && ParentOf(id) == parent)
-            {
-                yield return id;
-            }
-        }
-    }
-
-    private static int? ParentOf(int id)
-    {
-        try
-        {
-            // pid (name) state parent …
-            var stat = File.ReadAllText($"/proc/{id}/stat");
-            return int.Parse(stat[(stat.LastIndexOf(')') + 1)..].Split(' ')[2], CultureInfo.InvariantCulture);
-        }
-        catch (IOException)
-        {
-            // It has ended meanwhile.
-            return null;
-        }
-    }
+    private void SignalAll(string name) => PostgresProcess.SignalAll(process!.Id, name);
 }
