@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using TaskService.Tests.Support;
@@ -14,11 +13,12 @@ public sealed class FailoverTests : IAsyncLifetime
 {
     private const int Writers = 8;
     private const string Short = "command-timeout: 1";
-    private static readonly Uri Tasks = new("/tasks", UriKind.Relative);
 
     private readonly Ledger ledger = new();
     private readonly List<PostgresServer> servers = [];
     private string database = null!;
+
+    private IEnumerable<string> Addresses => servers.Select(server => server.Address);
 
     public async ValueTask InitializeAsync()
     {
@@ -44,7 +44,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [InlineData("hangs")]
     public async Task Of_a_primary_that_ends_nothing_is_lost_and_the_promoted_one_takes_over(string end)
     {
-        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
         var (primary, standby) = (servers[0], servers[1]);
         for (var round = 0; round < TestRoot.Scale(1, 5); round++)
@@ -67,7 +67,7 @@ public sealed class FailoverTests : IAsyncLifetime
             var outage = Stopwatch.GetElapsedTime(ended);
             await reads.StopAsync();
             reads.AssertNoneFailed();
-            await AssertRightAsync(client);
+            await client.AssertRightAsync(ledger);
             TestContext.Current.SendDiagnosticMessage(
                 $"{end}: {ledger.Acknowledged - acknowledged} acknowledged, 0 lost, no write for "
                 + $"{outage.TotalSeconds:F2} s, {(outage - promoted).TotalSeconds:F2} s of them after the promotion, "
@@ -85,7 +85,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [Fact]
     public async Task A_primary_that_restarts_has_everything_and_goes_on()
     {
-        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
         for (var round = 0; round < TestRoot.Scale(2, 10); round++)
         {
@@ -97,7 +97,7 @@ public sealed class FailoverTests : IAsyncLifetime
             await servers[0].StartAgainAsync();
             await StreamsAsync(servers[0]);
             await ChangesAsync(service);
-            await AssertRightAsync(client);
+            await client.AssertRightAsync(ledger);
         }
         client.AssertNothingBut(200, 201, 204, 503);
     }
@@ -105,7 +105,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [Fact]
     public async Task Sessions_that_are_ended_all_at_once_under_load_cost_a_503_and_nothing_else()
     {
-        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
         for (var round = 0; round < TestRoot.Scale(5, 50); round++)
         {
@@ -128,7 +128,7 @@ public sealed class FailoverTests : IAsyncLifetime
                 "an end of all writers");
             await ChangesAsync(service);
             await StreamsAsync(servers[0]);
-            await AssertRightAsync(client);
+            await client.AssertRightAsync(ledger);
         }
         client.AssertNothingBut(200, 201, 204, 503);
     }
@@ -156,7 +156,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [Fact]
     public async Task Never_is_a_server_in_recovery_written_to()
     {
-        await using var service = await PostgresService.StartOnAllAsync(servers, database, Short);
+        await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         servers[0].Kill();
         using var refused = await service.SendAsync("POST", "/tasks", RunningService.Json(Some.TaskJson));
         await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, refused);
@@ -199,86 +199,5 @@ public sealed class FailoverTests : IAsyncLifetime
             await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, put);
             Assert.True(Stopwatch.GetElapsedTime(started) < Until.Limit, "no change is taken");
         }
-    }
-
-    private async Task AssertRightAsync(StatusClient client)
-    {
-        var found = await client.Ledger.ListAsync();
-        var wrong = ledger.Check(found);
-        wrong.AddRange(await ledger.RetryAsync(client.Ledger, found));
-        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
-    }
-
-    /// <summary>A client of the ledger's that reads what it wrote, and knows which statuses there were.</summary>
-    private sealed class StatusClient : DelegatingHandler
-    {
-        private readonly ConcurrentDictionary<int, int> statuses = new();
-        private readonly HttpClient http;
-
-        public StatusClient(RunningService service)
-            : base(new SocketsHttpHandler())
-        {
-            http = new HttpClient(this, disposeHandler: false)
-            {
-                BaseAddress = service.Client.BaseAddress,
-                Timeout = Until.Limit,
-            };
-            // No replica has this: what is compared is the primary's.
-            http.DefaultRequestHeaders.Add("X-Read-After", "FFFFFFFF/FFFFFFFF");
-            Ledger = new LedgerClient(http);
-        }
-
-        public LedgerClient Ledger { get; }
-
-        public void AssertNothingBut(params int[] expected) => Assert.Empty(statuses.Keys.Except(expected));
-
-        protected override async Task<HttpResponseMessage> SendAsync(
-            HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            var answer = await base.SendAsync(request, cancellationToken);
-            statuses.AddOrUpdate((int)answer.StatusCode, 1, (_, count) => count + 1);
-            return answer;
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            http.Dispose();
-            base.Dispose(disposing);
-        }
-    }
-
-    /// <summary>A reader who goes on until it is stopped.</summary>
-    private sealed class Reads : IDisposable
-    {
-        private readonly CancellationTokenSource enough = new();
-        private readonly Task reading;
-        private int count;
-
-        public Reads(RunningService service) => reading = Task.Run(async () =>
-        {
-            while (!enough.IsCancellationRequested)
-            {
-                using var answer = await service.Client.GetAsync(Tasks, HttpCompletionOption.ResponseHeadersRead);
-                Interlocked.Increment(ref count);
-                if (answer.StatusCode != HttpStatusCode.OK)
-                {
-                    Failed.Enqueue(await answer.Content.ReadAsStringAsync());
-                }
-            }
-        });
-
-        private ConcurrentQueue<string> Failed { get; } = new();
-
-        public int Count => Volatile.Read(ref count);
-
-        public void AssertNoneFailed() => Assert.True(Failed.IsEmpty, string.Join('\n', Failed));
-
-        public async Task StopAsync()
-        {
-            await enough.CancelAsync();
-            await reading;
-        }
-
-        public void Dispose() => enough.Dispose();
     }
 }

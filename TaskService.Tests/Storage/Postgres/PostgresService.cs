@@ -26,9 +26,9 @@ internal static class PostgresService
 
     /// <summary>Several hosts, of which any may become the primary.</summary>
     public static Task<RunningService> StartOnAllAsync(
-        IEnumerable<PostgresServer> servers, string database, string more = "", string? logging = null)
+        IEnumerable<string> addresses, string database, string more = "", string? logging = null)
     {
-        var hosts = string.Join(',', servers.Select(server => server.Address));
+        var hosts = string.Join(',', addresses);
         var all = $"Host={hosts};Username=postgres;Database={database}";
         return StartAsync($"primary: '{all}', replica: '{all}', {more}", logging);
     }
