@@ -35,7 +35,23 @@ internal sealed class Ledger
 
     /// <summary>Starts writers that each change tasks of their own until there is no answer.</summary>
     public Task WriteAsync(IClient client, int writers) =>
-        Task.WhenAll(Enumerable.Range(0, writers).Select(_ => Task.Run(() => WriteAsync(client))));
+        Task.WhenAll(Enumerable.Range(0, writers).Select(
+            _ => Task.Run(() => WriteAsync(client, CancellationToken.None))));
+
+    /// <summary>Starts writers that go on when there is no answer, with tasks that are new.</summary>
+    /// <param name="client">Of the service.</param>
+    /// <param name="writers">How many.</param>
+    /// <param name="enough">Ends them after the change that each is at.</param>
+    public Task WriteOnAsync(IClient client, int writers, CancellationToken enough) =>
+        Task.WhenAll(Enumerable.Range(0, writers).Select(_ => Task.Run(
+            async () =>
+            {
+                while (!enough.IsCancellationRequested)
+                {
+                    await WriteAsync(client, enough);
+                }
+            },
+            CancellationToken.None)));
 
     /// <summary>Compares what is there with what may be there, and takes it for known from now on.</summary>
     /// <param name="found">Title by id.</param>
@@ -85,10 +101,10 @@ internal sealed class Ledger
         return wrong;
     }
 
-    private async Task WriteAsync(IClient client)
+    private async Task WriteAsync(IClient client, CancellationToken enough)
     {
         var mine = new List<string>();
-        while (true)
+        while (!enough.IsCancellationRequested)
         {
             var title = $"t{Interlocked.Increment(ref number)}";
             var isDone = (mine.Count, Random.Shared.Next(10)) switch
