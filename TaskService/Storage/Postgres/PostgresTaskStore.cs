@@ -76,18 +76,26 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
     public async ValueTask<bool> CreateAsync(
         StoredTask task, RememberedCreate? remember, CancellationToken cancel)
     {
-        var insert = new NpgsqlBatchCommand(remember is null ? TaskSql.Insert : InsertWithKey);
-        TaskSql.SetTask(insert, task);
-        NpgsqlBatchCommand? tidy = null;
-        if (remember is not null)
+        var insert = new PostgresChange(
+            remember is null ? TaskSql.Insert : InsertWithKey,
+            parameters =>
+            {
+                TaskSql.SetTask(parameters, task);
+                if (remember is not null)
+                {
+                    KeySql.SetKey(parameters, remember);
+                }
+            })
         {
-            KeySql.SetKey(insert, remember);
-            tidy = new NpgsqlBatchCommand(DeleteExpired);
-            KeySql.SetExpiry(tidy, remember.Created);
-        }
+            // Nobody else has this id; a key may have been sent twice.
+            GoesTogether = remember is null,
+        };
+        var tidy = remember is null
+            ? null : new PostgresChange(DeleteExpired, parameters => KeySql.SetExpiry(parameters, remember.Created));
         try
         {
-            return await Calls.ChangeAsync(insert, tidy, cancel) == 1;
+            await Calls.ChangeAsync(insert, tidy, cancel);
+            return insert.RowCount == 1;
         }
         catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.UniqueViolation)
         {
@@ -97,16 +105,24 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
     {
-        var found = await Calls.ReadPrimaryAsync(
-            () => Statement(KeySql.Find, ("@key", DbType.String, key)), KeySql.Read, cancel);
-        return found is [var create] ? create : null;
+        var find = new PostgresQuery<RememberedCreate>(
+            KeySql.Find, parameters => KeySql.SetName(parameters, key), KeySql.Read)
+        {
+            GoesTogether = true,
+        };
+        await Calls.ReadAsync(find, request: null, cancel);
+        return find.Rows is [var create] ? create : null;
     }
 
     public async ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel)
     {
-        var found = await Calls.ReadAsync(
-            () => Statement(TaskSql.Find, ("@id", DbType.String, id)), ReadTask, StoreRequest.Current, cancel);
-        return found is [(_, { } task)] ? task : null;
+        var find = new PostgresQuery<(string, StoredTask? Task)>(
+            TaskSql.Find, parameters => TaskSql.SetId(parameters, id), ReadTask)
+        {
+            GoesTogether = true,
+        };
+        await Calls.ReadAsync(find, StoreRequest.Current, cancel);
+        return find.Rows is [(_, { } task)] ? task : null;
     }
 
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel)
@@ -117,7 +133,10 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             query.After ?? "",
             async (after, limit, cancel) =>
             {
-                var rows = await Calls.ReadAsync(() => List(query, after, limit), ReadTask, request, cancel);
+                var page = new PostgresQuery<(string Id, StoredTask? Task)>(
+                    TaskSql.List(query), parameters => TaskSql.SetQuery(parameters, query, after, limit), ReadTask);
+                await Calls.ReadAsync(page, request, cancel);
+                var rows = page.Rows;
                 var tasks = rows.Where(row => row.Task is not null).Select(row => row.Task!).ToList();
                 return new KeysetPage<StoredTask>(tasks, rows.LastOrDefault().Id, rows.Count < limit);
             },
@@ -128,29 +147,28 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         TaskSql.AboveAllIds,
         async (before, limit, cancel) =>
         {
-            var ids = await Calls.ReadPrimaryAsync(
-                () => Statement(
-                    TaskSql.ListIdsDescending, ("@before", DbType.String, before), ("@limit", DbType.Int32, limit)),
-                reader => reader.GetString(0),
-                cancel);
+            var page = new PostgresQuery<string>(
+                TaskSql.ListIdsDescending,
+                parameters => TaskSql.SetBefore(parameters, before, limit),
+                reader => reader.GetString(0));
+            await Calls.ReadAsync(page, request: null, cancel);
+            var ids = page.Rows;
             return new KeysetPage<string>(ids, ids.LastOrDefault() ?? before, ids.Count < limit);
         },
         cancel);
 
     public ValueTask<ErrorKind?> UpdateAsync(StoredTask task, TaskVersion? expected, CancellationToken cancel) =>
-        ChangeAsync(TaskSql.Update, change => TaskSql.SetTask(change, task), task.Id, expected, cancel);
+        ChangeAsync(TaskSql.Update, parameters => TaskSql.SetTask(parameters, task), task.Id, expected, cancel);
 
     public ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel) =>
-        ChangeAsync(
-            TaskSql.Delete, change => TaskSql.Set(change, "@id", DbType.String, id), id, expected, cancel);
+        ChangeAsync(TaskSql.Delete, parameters => TaskSql.SetId(parameters, id), id, expected, cancel);
 
     public async ValueTask PingAsync(CancellationToken cancel)
     {
-        var isReadOnly = await Calls.ReadPrimaryAsync(
-            () => new NpgsqlBatchCommand("SELECT current_setting('transaction_read_only')::bool"),
-            reader => reader.GetBoolean(0),
-            cancel);
-        if (isReadOnly is [true])
+        var isReadOnly = new PostgresQuery<bool>(
+            "SELECT current_setting('transaction_read_only')::bool", _ => { }, reader => reader.GetBoolean(0));
+        await Calls.ReadAsync(isReadOnly, request: null, cancel);
+        if (isReadOnly.Rows is [true])
         {
             throw new StorageException(ErrorKind.StorageUnavailable, "the primary is read-only");
         }
@@ -158,51 +176,39 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     public ValueTask DisposeAsync() => servers.DisposeAsync();
 
-    private static NpgsqlBatchCommand Statement(
-        string sql, params ReadOnlySpan<(string Name, DbType Type, object Value)> parameters)
-    {
-        var statement = new NpgsqlBatchCommand(sql);
-        foreach (var (name, type, value) in parameters)
-        {
-            TaskSql.Set(statement, name, type, value);
-        }
-        return statement;
-    }
-
-    private static NpgsqlBatchCommand List(TaskQuery query, string after, int limit)
-    {
-        var list = new NpgsqlBatchCommand(TaskSql.List(query));
-        TaskSql.SetQuery(list, query, after, limit);
-        return list;
-    }
-
     private async ValueTask<ErrorKind?> ChangeAsync(
         string sql,
-        Action<NpgsqlBatchCommand> set,
+        Action<SqlParameters> set,
         string id,
         TaskVersion? expected,
         CancellationToken cancel)
     {
         while (true)
         {
-            var change = new NpgsqlBatchCommand(sql);
-            set(change);
+            var change = new PostgresChange(sql, set);
             if (expected is not null)
             {
-                var found = await Calls.ReadPrimaryAsync(
-                    () => Statement(FindRow, ("@id", DbType.String, id)),
-                    reader => (ReadTask(reader).Task, Row: reader.GetFieldValue<uint>(reader.FieldCount - 1)),
-                    cancel);
-                var (current, row) = found.FirstOrDefault();
+                var find = new PostgresQuery<(StoredTask? Task, uint Row)>(
+                    FindRow,
+                    parameters => TaskSql.SetId(parameters, id),
+                    reader => (ReadTask(reader).Task, reader.GetFieldValue<uint>(reader.FieldCount - 1)));
+                await Calls.ReadAsync(find, request: null, cancel);
+                var (current, row) = find.Rows.FirstOrDefault();
                 if (TaskTable.Refusal(current, expected) is { } refusal)
                 {
                     StoreRequest.Current?.MustBeCurrent = true;
                     return refusal;
                 }
-                change.CommandText += SameRow;
-                change.Parameters.Add(new NpgsqlParameter("@xmin", NpgsqlDbType.Xid) { Value = row });
+                change = new PostgresChange(
+                    sql + SameRow,
+                    parameters =>
+                    {
+                        set(parameters);
+                        parameters.Items.Add(new NpgsqlParameter("@xmin", NpgsqlDbType.Xid) { Value = row });
+                    });
             }
-            if (await Calls.ChangeAsync(change, then: null, cancel) == 1)
+            await Calls.ChangeAsync(change, then: null, cancel);
+            if (change.RowCount == 1)
             {
                 return null;
             }
