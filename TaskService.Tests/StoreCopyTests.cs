@@ -41,6 +41,28 @@ public sealed class StoreCopyTests : IDisposable
     }
 
     [Fact]
+    public async Task PostgreSQL_is_copied_to_and_from_and_its_password_never_said()
+    {
+        using var server = await PostgresServer.StartAsync();
+        var place = $"{{ primary: \"{server.Connection(server.CreateDatabase(), "Password=secret")}\" }}";
+        string path, body;
+        await using (var service = await StartAsync("fs", "store"))
+        {
+            path = await service.CreateAsync("""{"title":"first","due_date":0.000001}""");
+            body = await service.Client.GetStringAsync(new Uri(path, UriKind.Relative));
+            await service.CreateAsync(Some.TaskJson);
+        }
+        Assert.Equal("copied 2 tasks from fs:store to postgres", await CopyAsync("fs:store", $"postgres:{place}"));
+        Assert.Equal(
+            "copied 2 tasks from postgres to sqlite:back.db", await CopyAsync($"postgres:{place}", "sqlite:back.db"));
+        Assert.Matches(
+            "^taskservice: --to: postgres holds tasks already, such as [0-9a-f]{32}; nothing was copied$",
+            await FailAsync(1, "copy", "--from", "fs:store", "--to", $"postgres:{place}"));
+        await using var back = await StartAsync("sqlite", "back.db");
+        Assert.Equal(body, await back.Client.GetStringAsync(new Uri(path, UriKind.Relative)));
+    }
+
+    [Fact]
     public async Task A_target_that_holds_a_task_is_left_alone()
     {
         foreach (var place in new[] { "from", "to" })

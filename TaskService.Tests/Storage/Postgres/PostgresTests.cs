@@ -15,6 +15,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         { "", "Index Scan using tasks_pkey" },
         { "completed", "tasks_completed" },
         { "priority", "tasks_priority" },
+        { "due", "tasks_due_date" },
     };
 
     [Fact]
@@ -52,29 +53,48 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
             await store.OpenAsync(CancellationToken.None);
         }
         servers.Primary.Execute(
-            "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), n % 100 = 0,"
-            + " CASE n % 100 WHEN 1 THEN 'high' ELSE 'none' END, 'title' FROM generate_series(1, 50000) n;"
-            + " ANALYZE tasks",
+            "INSERT INTO tasks (id, completed, priority, due_date, title) SELECT to_char(n, 'FM00000000'),"
+            + " n % 100 = 0, CASE n % 100 WHEN 1 THEN 'high' ELSE 'none' END, n * 1000000::bigint, 'title'"
+            + " FROM generate_series(1, 50000) n; ANALYZE tasks",
             database);
         var query = new TaskQuery
         {
             Completed = filter == "completed" ? true : null,
             Priority = filter == "priority" ? TaskPriority.High : null,
+            DueBefore = filter == "due" ? DateTimeOffset.UnixEpoch.AddSeconds(100) : null,
         };
         await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
         await connection.OpenAsync();
         await using var explain = connection.CreateCommand();
         explain.CommandText = $"EXPLAIN {TaskSql.List(query)}";
-        TaskSql.SetQuery(explain, query, "00010000", 32);
-        await using var reader = await explain.ExecuteReaderAsync();
-        var plan = "";
-        while (await reader.ReadAsync())
-        {
-            plan += reader.GetString(0) + "\n";
-        }
+        TaskSql.SetQuery(explain, query, filter == "due" ? "" : "00010000", 32);
+        var plan = await PlanAsync(explain);
         Assert.Contains(index, plan, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
-        Assert.DoesNotContain("Sort", plan, StringComparison.Ordinal);
+        // The few that are due so soon are put into order; all others come in it.
+        Assert.Equal(filter == "due", plan.Contains("Sort", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Expired_keys_are_found_by_an_index()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using (var store = Store(database))
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+        servers.Primary.Execute(
+            "INSERT INTO idempotency_keys SELECT n, '', '', '', n FROM generate_series(1, 50000) n;"
+            + " ANALYZE idempotency_keys",
+            database);
+        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await connection.OpenAsync();
+        await using var explain = connection.CreateCommand();
+        explain.CommandText = $"EXPLAIN {KeySql.DeleteExpired}";
+        KeySql.SetExpiry(explain, DateTimeOffset.UnixEpoch + RememberedCreate.KeptTime);
+        var plan = await PlanAsync(explain);
+        Assert.Contains("Index Scan using idempotency_keys_created", plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -202,4 +222,15 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
 
     private ITaskStore Store(string database) =>
         PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+
+    private static async Task<string> PlanAsync(NpgsqlCommand explain)
+    {
+        await using var reader = await explain.ExecuteReaderAsync();
+        var plan = "";
+        while (await reader.ReadAsync())
+        {
+            plan += reader.GetString(0) + "\n";
+        }
+        return plan;
+    }
 }
