@@ -41,6 +41,40 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
         await AssertOnceAsync(service);
     }
 
+    [Fact]
+    public async Task Creates_that_share_a_commit_share_what_is_not_known_of_it()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: "command-timeout: 1", database: database);
+        using (await StalledAsync())
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(
+                _ => service.SendAsync("POST", "/tasks", RunningService.Json(Body))));
+            foreach (var answer in answers)
+            {
+                await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, answer);
+                answer.Dispose();
+            }
+        }
+        // Those that were sent are there, as it is with a commit that is not known; together, in fewer transactions.
+        Assert.NotEqual(0L, servers.Primary.Query("SELECT count(*) FROM tasks", database));
+    }
+
+    [Fact]
+    public async Task What_a_trigger_warns_of_is_no_doubt_about_the_commit()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(servers.Primary, database: database);
+        servers.Primary.Execute(
+            "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+            + " $$ BEGIN RAISE WARNING 'of a trigger'; RETURN NEW; END $$;"
+            + " CREATE TRIGGER warn BEFORE INSERT ON tasks FOR EACH ROW EXECUTE FUNCTION warn()",
+            database);
+        using var answer = await service.SendAsync("POST", "/tasks", RunningService.Json(Body));
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+    }
+
     [Theory]
     [InlineData("PUT")]
     [InlineData("DELETE")]

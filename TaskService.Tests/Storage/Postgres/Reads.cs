@@ -7,7 +7,12 @@ namespace TaskService.Tests.Storage.Postgres;
 /// <summary>A reader who goes on until it is stopped.</summary>
 internal sealed class Reads : IDisposable
 {
-    private static readonly Uri Tasks = new("/tasks?limit=500", UriKind.Relative);
+    // The second goes together with others, and no task has this id.
+    private static readonly (Uri Path, HttpStatusCode Expected)[] Paths =
+    [
+        (new Uri("/tasks?limit=500", UriKind.Relative), HttpStatusCode.OK),
+        (new Uri("/tasks/00000000000000000000000000000000", UriKind.Relative), HttpStatusCode.NotFound),
+    ];
 
     private readonly CancellationTokenSource enough = new();
     private readonly Task reading;
@@ -20,9 +25,10 @@ internal sealed class Reads : IDisposable
             try
             {
                 // To its end: an answer of several reads is broken off when one of them fails.
-                using var answer = await service.Client.GetAsync(Tasks);
+                var (path, expected) = Paths[Count % 2];
+                using var answer = await service.Client.GetAsync(path);
                 Interlocked.Increment(ref count);
-                if (answer.StatusCode != HttpStatusCode.OK)
+                if (answer.StatusCode != expected)
                 {
                     Failed.Enqueue(await answer.Content.ReadAsStringAsync());
                 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using Npgsql;
@@ -69,23 +70,106 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
         await using var service = await PostgresService.StartAsync(
             servers.Primary, more: Patient, database: database);
         servers.Primary.Execute("ALTER TABLE tasks ADD CHECK (title <> 'refused')", database);
-        await WhileLockedAsync(database, () => Enumerable.Range(0, Clients).Select(async i =>
-        {
-            var isRefused = i == Clients / 2;
-            using var answer = await service.SendAsync(
-                "POST", "/tasks", RunningService.Json($$"""{"title":"{{(isRefused ? "refused" : "taken")}}"}"""));
-            await PostgresService.AssertStatusAsync(
-                isRefused ? HttpStatusCode.InternalServerError : HttpStatusCode.Created, answer);
-        }));
+        await WhileLockedAsync(database, () => Enumerable.Range(0, Clients).Select(i => i == Clients / 2
+            ? CreateAsync(service, "refused", HttpStatusCode.InternalServerError)
+            : CreateAsync(service, "taken", HttpStatusCode.Created)));
         Assert.Equal(Clients - 1L, servers.Primary.Query("SELECT count(*) FROM tasks", database));
+    }
+
+    [Fact]
+    public async Task A_create_that_is_refused_alone_takes_no_other_with_it_that_waits_for_long()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: Patient, database: database);
+        servers.Primary.Execute("ALTER TABLE tasks ADD CHECK (title <> 'refused')", database);
+        var first = Task.CompletedTask;
+        await WhileLockedAsync(
+            database,
+            () => [first = CreateAsync(service, "refused", HttpStatusCode.InternalServerError)],
+            async () =>
+            {
+                var others = Enumerable.Range(0, Clients)
+                    .Select(_ => CreateAsync(service, "taken", HttpStatusCode.Created)).ToList();
+                await LongAsync();
+                first = Task.WhenAll(others.Append(first));
+            });
+        await first;
+        Assert.Equal((long)Clients, servers.Primary.Query("SELECT count(*) FROM tasks", database));
+    }
+
+    [Fact]
+    public async Task A_row_that_nobody_understands_is_the_trouble_of_its_reader_alone()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: Patient, database: database);
+        var path = await service.CreateAsync(Some.TaskJson);
+        servers.Primary.Execute(
+            "INSERT INTO idempotency_keys SELECT n, 'no hash', 'a', 'b', 1 FROM generate_series(0, 40) n",
+            database);
+        await WhileLockedAsync(
+            database,
+            () => Enumerable.Range(0, Clients).Select(async i =>
+            {
+                if (i % 4 == 0)
+                {
+                    using var refused = await service.SendAsync(
+                        "POST", "/tasks", RunningService.Json(Some.TaskJson), ("Idempotency-Key", $"{i}"));
+                    await PostgresService.AssertStatusAsync(HttpStatusCode.InternalServerError, refused);
+                    return;
+                }
+                using var answer = await service.SendAsync("GET", path);
+                await PostgresService.AssertStatusAsync(HttpStatusCode.OK, answer);
+            }),
+            tables: "tasks, idempotency_keys");
+    }
+
+    [Fact]
+    public async Task A_create_whose_time_is_over_before_it_begins_is_given_up()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await RunningService.StartAsync(
+            $$"""postgres: { primary: '{{servers.Primary.Connection(database)}}', {{Patient}} }""",
+            http: "request-time-max-ms: 1000");
+        var begun = new List<Task<HttpResponseMessage>>();
+        await WhileLockedAsync(
+            database,
+            () => [Begin()],
+            async () =>
+            {
+                await Until.TrueAsync(
+                    () =>
+                    {
+                        Begin();
+                        return Waiting(database) == 4;
+                    },
+                    "as many round trips as there may be");
+                await Task.WhenAll(Enumerable.Range(0, Clients).Select(
+                    _ => CreateAsync(service, "late", HttpStatusCode.ServiceUnavailable)));
+            });
+        foreach (var answer in await Task.WhenAll(begun))
+        {
+            answer.Dispose();
+        }
+        await service.CreateAsync("""{"title":"last"}""");
+        Assert.Equal(0L, servers.Primary.Query("SELECT count(*) FROM tasks WHERE title = 'late'", database));
+        Assert.NotEqual(0L, servers.Primary.Query("SELECT count(*) FROM tasks WHERE title = 'begun'", database));
+
+        Task Begin()
+        {
+            begun.Add(service.SendAsync("POST", "/tasks", RunningService.Json("""{"title":"begun"}""")));
+            return begun[^1];
+        }
     }
 
     [Fact]
     public async Task A_reader_who_goes_takes_no_other_with_him()
     {
         var database = servers.Primary.CreateDatabase();
+        using var logs = new LogFiles();
         await using var service = await PostgresService.StartAsync(
-            servers.Primary, more: Patient, database: database);
+            servers.Primary, more: Patient, database: database, logging: logs.Yaml);
         var path = await service.CreateAsync(Some.TaskJson);
         using var gone = new CancellationTokenSource();
         await WhileLockedAsync(
@@ -101,58 +185,106 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
                 using var answer = await service.SendAsync("GET", path);
                 await PostgresService.AssertStatusAsync(HttpStatusCode.OK, answer);
             }),
-            gone.CancelAsync);
+            async () =>
+            {
+                await LinesAsync(logs, "message=\"REQUEST\"", Clients + 1);
+                await gone.CancelAsync();
+                // The service knows that they went, and the others wait still.
+                await LinesAsync(logs, " status=499 ", Clients / 2);
+            });
+    }
+
+    [Fact]
+    public async Task What_hangs_holds_up_nothing_that_comes_with_it()
+    {
+        var hangs = new TaskCompletionSource();
+        var began = false;
+        var trips = new RoundTrips<int>(items =>
+        {
+            Volatile.Write(ref began, true);
+            return items.Contains(1) ? hangs.Task : Task.CompletedTask;
+        });
+        var first = trips.SendAsync(1, CancellationToken.None);
+        await Until.TrueAsync(() => Volatile.Read(ref began), "the first on its way");
+        // It comes alone, and nobody after it.
+        await trips.SendAsync(2, CancellationToken.None);
+        // And one after the other.
+        for (var i = 0; i < 100; i++)
+        {
+            await trips.SendAsync(2, CancellationToken.None);
+        }
+        Assert.False(first.IsCompleted);
+        hangs.SetResult();
+        await first;
     }
 
     [Fact]
     public async Task What_has_waited_for_long_fails_with_those_who_went_first()
     {
-        var sent = 0;
-        var result = new TaskCompletionSource();
-        var trips = new RoundTrips<int>(async items =>
+        var sent = new ConcurrentBag<string>();
+        var trips = 0;
+        var hangs = new TaskCompletionSource();
+        var all = new RoundTrips<string>(async items =>
         {
-            Interlocked.Add(ref sent, items.Count);
-            await result.Task;
+            items.ForEach(sent.Add);
+            Interlocked.Increment(ref trips);
+            await hangs.Task;
         });
-        var went = new List<Task>();
+        var waiting = new List<Task>();
         await Until.TrueAsync(
             () =>
             {
-                went.Add(trips.SendAsync(0));
-                return Volatile.Read(ref sent) >= 4;
+                waiting.Add(all.SendAsync("first", CancellationToken.None));
+                return Volatile.Read(ref trips) == 4;
             },
-            "as many as may be under way");
-        var since = Stopwatch.GetTimestamp();
-        await Until.TrueAsync(() => Stopwatch.GetElapsedTime(since) > TimeSpan.FromSeconds(1.1), "a long wait");
-        var last = trips.SendAsync(0);
-        var hung = Volatile.Read(ref sent);
-        result.SetException(new IOException("it hangs"));
-
-        foreach (var failed in went.Append(last))
+            "as many round trips as there may be");
+        waiting.Add(all.SendAsync("late", CancellationToken.None));
+        using var gone = new CancellationTokenSource();
+        var given = all.SendAsync("given up", gone.Token);
+        await LongAsync();
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
+        hangs.SetException(new IOException("it hangs"));
+        foreach (var failed in waiting)
         {
             await Assert.ThrowsAsync<IOException>(() => failed);
         }
-        // Only what had just come was tried.
-        Assert.Equal(hung + 1, Volatile.Read(ref sent));
+        Assert.Equal(["first"], sent.Distinct());
+    }
+
+    private static async Task CreateAsync(RunningService service, string title, HttpStatusCode expected)
+    {
+        using var answer = await service.SendAsync(
+            "POST", "/tasks", RunningService.Json($$"""{"title":"{{title}}"}"""));
+        await PostgresService.AssertStatusAsync(expected, answer);
+    }
+
+    private static Task LinesAsync(LogFiles logs, string part, int count) => Until.TrueAsync(
+        () => logs.Read("logfmt").Count(line => line.Contains(part, StringComparison.Ordinal)) == count,
+        $"{count} lines with {part}");
+
+    private static Task LongAsync()
+    {
+        var since = Stopwatch.GetTimestamp();
+        return Until.TrueAsync(() => Stopwatch.GetElapsedTime(since) > TimeSpan.FromSeconds(1.1), "a long wait");
     }
 
     /// <summary>Begins requests while nobody can get at the table, and lets them end.</summary>
     private async Task WhileLockedAsync(
-        string database, Func<IEnumerable<Task>> requests, Func<Task>? meanwhile = null)
+        string database, Func<IEnumerable<Task>> requests, Func<Task>? meanwhile = null, string tables = "tasks")
     {
         await using var holder = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
         await holder.OpenAsync();
         await using var transaction = await holder.BeginTransactionAsync();
-        await using var hold = new NpgsqlCommand("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE", holder);
+        await using var hold = new NpgsqlCommand($"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE", holder);
         await hold.ExecuteNonQueryAsync();
         var all = Task.WhenAll(requests().ToList());
-        await Until.TrueAsync(
-            () => (long)servers.Primary.Query(
-                "SELECT count(*) FROM pg_stat_activity"
-                + $" WHERE datname = '{database}' AND wait_event_type = 'Lock'")! > 0,
-            "a session that waits");
+        await Until.TrueAsync(() => Waiting(database) > 0, "a session that waits");
         await (meanwhile?.Invoke() ?? Task.CompletedTask);
         await transaction.RollbackAsync();
         await all;
     }
+
+    private long Waiting(string database) => (long)servers.Primary.Query(
+        $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'")!;
 }

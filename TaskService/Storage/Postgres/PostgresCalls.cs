@@ -12,7 +12,7 @@ namespace TaskService.Storage.Postgres;
 /// Runs statements, in one round trip each or fewer: reads on the server that the request may read from, changes on the
 /// primary. All are observed as <c>.sql</c>, and what goes wrong is a <see cref="StorageException"/>.
 /// </summary>
-internal sealed class PostgresCalls
+internal sealed class PostgresCalls : IAsyncDisposable
 {
     /// <summary>What PostgreSQL keeps of <c>application_name</c>.</summary>
     public const int NameCharactersMax = 63;
@@ -38,20 +38,24 @@ internal sealed class PostgresCalls
     private readonly RoundTrips<PostgresQuery> primaryReads;
     private readonly RoundTrips<PostgresChange> changes;
 
-    /// <param name="servers">Has the connections.</param>
-    /// <param name="settings">Says who reads where.</param>
-    /// <param name="name">Stands in <c>application_name</c>.</param>
-    /// <param name="logger">Is told which server is used.</param>
-    public PostgresCalls(PostgresServers servers, PostgresSettings settings, string name, ILogger logger)
+    /// <param name="settings">Says where the servers are, and who reads where.</param>
+    /// <param name="serviceName">Stands in <c>application_name</c>.</param>
+    /// <param name="loggers">Are told which server is used, and what Npgsql says.</param>
+    public PostgresCalls(PostgresSettings settings, string serviceName, ILoggerFactory loggers)
     {
-        (this.servers, this.settings, this.name, this.logger) = (servers, settings, name, logger);
+        this.settings = settings;
+        name = ToName(serviceName);
+        logger = loggers.CreateLogger<PostgresTaskStore>();
+        servers = new PostgresServers(settings, name, loggers);
         replicaReads = new(queries => ReadAsync(queries, usesReplica: true, after: null, CancellationToken.None));
         primaryReads = new(queries => ReadAsync(queries, usesReplica: false, after: null, CancellationToken.None));
         changes = new(ChangeTogetherAsync);
     }
 
+    public bool HasReplica => servers.HasReplica;
+
     /// <summary>A text as <c>application_name</c> can hold it.</summary>
-    public static string ToName(string text)
+    private static string ToName(string text)
     {
         var name = new StringBuilder(text, 0, Math.Min(text.Length, NameCharactersMax), NameCharactersMax);
         for (var i = 0; i < name.Length; i++)
@@ -82,14 +86,22 @@ internal sealed class PostgresCalls
         {
             cancel.ThrowIfCancellationRequested();
             await (query.GoesTogether && after is null && !settings.RequestIdInName
-                ? (usesReplica ? replicaReads : primaryReads).SendAsync(query).WaitAsync(cancel)
+                ? (usesReplica ? replicaReads : primaryReads).SendAsync(query, cancel).WaitAsync(cancel)
                 : ReadAsync([query], usesReplica, after, cancel));
-            operation.Set("row_count", (long)query.RowCount);
+            Conclude(query, operation);
+            if (servers.HasReplica)
+            {
+                operation.Set("read_from", query.IsFromReplica ? "replica" : "primary");
+            }
         }
         catch (Exception error)
         {
             operation.Fail(error);
-            throw PostgresErrors.Translate(error) ?? error;
+            if (PostgresErrors.Translate(error) is { } storage)
+            {
+                throw storage;
+            }
+            throw;
         }
     }
 
@@ -109,13 +121,9 @@ internal sealed class PostgresCalls
         {
             cancel.ThrowIfCancellationRequested();
             await (change.GoesTogether && !settings.RequestIdInName
-                ? changes.SendAsync(change)
+                ? changes.SendAsync(change, cancel)
                 : ChangeAsync([change], then, cancel));
-            if (change.Refusal is not null)
-            {
-                ExceptionDispatchInfo.Throw(change.Refusal);
-            }
-            operation.Set("row_count", (long)change.RowCount);
+            Conclude(change, operation);
             if (change.RowCount > 0)
             {
                 request?.Position = change.Position;
@@ -124,8 +132,23 @@ internal sealed class PostgresCalls
         catch (Exception error)
         {
             operation.Fail(error);
-            throw PostgresErrors.Translate(error) ?? error;
+            if (PostgresErrors.Translate(error) is { } storage)
+            {
+                throw storage;
+            }
+            throw;
         }
+    }
+
+    public ValueTask DisposeAsync() => servers.DisposeAsync();
+
+    private static void Conclude(PostgresStatement statement, Operation operation)
+    {
+        if (statement.Refusal is not null)
+        {
+            ExceptionDispatchInfo.Throw(statement.Refusal);
+        }
+        operation.Set("row_count", (long)statement.RowCount);
     }
 
     private async Task ReadAsync(
@@ -177,6 +200,7 @@ internal sealed class PostgresCalls
             {
                 if (await TryReadAsync(connection, queries, after, cancel))
                 {
+                    queries.ForEach(query => query.IsFromReplica = true);
                     return true;
                 }
                 pause = pause > PauseMax ? PauseMax : pause;
@@ -246,25 +270,37 @@ internal sealed class PostgresCalls
         {
             await ChangeAsync(together, then: null, CancellationToken.None);
         }
-        catch (PostgresException error) when (together.Count > 1 && PostgresErrors.Translate(error) is null)
+        catch (PostgresException error) when (PostgresErrors.IsUndone(error))
         {
-            // One of them is refused, which has undone them all.
-            foreach (var change in together)
+            if (together is [var only])
             {
-                await ChangeAloneAsync(change);
+                only.Refusal = error;
+                return;
             }
+            // One of them is refused, which has undone them all.
+            await ChangeEachAsync(together);
         }
     }
 
-    private async Task ChangeAloneAsync(PostgresChange change)
+    private async Task ChangeEachAsync(List<PostgresChange> changes)
     {
-        try
+        Exception? unavailable = null;
+        foreach (var change in changes)
         {
-            await ChangeAsync([change], then: null, CancellationToken.None);
-        }
-        catch (Exception error)
-        {
-            change.Refusal = error;
+            try
+            {
+                if (unavailable is null)
+                {
+                    await ChangeAsync([change], then: null, CancellationToken.None);
+                }
+                change.Refusal = unavailable;
+            }
+            catch (Exception error)
+            {
+                change.Refusal = error;
+                // The others would wait for it in vain, one after the other.
+                unavailable = PostgresErrors.Translate(error);
+            }
         }
     }
 
@@ -273,7 +309,7 @@ internal sealed class PostgresCalls
     {
         await using var connection = await servers.OpenPrimaryAsync(cancel);
         var isKnown = true;
-        connection.Notice += (_, said) => isKnown &= said.Notice.SqlState != PostgresErrors.Warning;
+        connection.Notice += (_, said) => isKnown &= !PostgresErrors.IsOfCommit(said.Notice);
         await using var batch = Batch(connection);
         foreach (var change in all)
         {
@@ -296,7 +332,7 @@ internal sealed class PostgresCalls
         }
         for (var i = 0; i < all.Count; i++)
         {
-            all[i].Changed = batch.BatchCommands[end - all.Count + i].RecordsAffected;
+            all[i].RowCount = batch.BatchCommands[end - all.Count + i].RecordsAffected;
             all[i].Position = position;
         }
     }

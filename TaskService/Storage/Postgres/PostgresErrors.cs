@@ -6,8 +6,10 @@ namespace TaskService.Storage.Postgres;
 /// <summary>What errors of PostgreSQL mean. Their SQLSTATE decides, never their text, which has languages.</summary>
 internal static class PostgresErrors
 {
-    /// <summary>A warning, which is all that tells of a commit that did not wait for its standby.</summary>
-    public const string Warning = "01000";
+    private const string Warning = "01000";
+
+    // What a trigger says by RAISE WARNING has the same code.
+    private const string RaiseRoutine = "exec_stmt_raise";
 
     // Classes whose errors come from the state of the server, not from what it was asked: connections, transactions
     // that are read-only or were rolled back, access, resources, objects in use, operators, its system, its data.
@@ -28,6 +30,18 @@ internal static class PostgresErrors
             new(ErrorKind.StorageUnavailable, error.Message, error),
         _ => null,
     };
+
+    /// <summary>Whether this may be the warning that alone tells of a commit without its standby.</summary>
+    public static bool IsOfCommit(PostgresNotice notice) =>
+        notice.SqlState == Warning && notice.Routine != RaiseRoutine;
+
+    /// <summary>
+    /// Whether nothing is left of the transaction, and what was in it may be tried in another way: the storage works,
+    /// or it has ended a deadlock of several transactions.
+    /// </summary>
+    public static bool IsUndone(PostgresException refused) =>
+        refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+        || Translate(refused) is null;
 
     /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
     public static bool IsOfConnection(Exception error) => error switch

@@ -15,13 +15,14 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 
     public string Sql => sql;
 
-    /// <summary>
-    /// Whether it may go with others in one round trip: it takes no time, and no lock that others could wait for.
-    /// </summary>
+    /// <summary>Whether it may go with others in one round trip: it is short, and locks no row of another.</summary>
     public bool GoesTogether { get; init; }
 
     /// <summary>How many rows were read or changed.</summary>
-    public abstract int RowCount { get; }
+    public int RowCount { get; set; }
+
+    /// <summary>What is wrong with this one alone, when others that went with it may be right.</summary>
+    public Exception? Refusal { get; set; }
 
     /// <summary>
     /// As it is sent: parameters go by their place, as PostgreSQL has them. Names would make the driver read the text
@@ -31,11 +32,11 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
     {
         var command = new NpgsqlBatchCommand();
         set(command);
-        // As many texts as the program has statements.
+        // As many texts as the program has statements, of which each is always set in the same order.
         command.CommandText = TextsByPlace.GetOrAdd(
             sql,
             static (sql, all) => Name().Replace(
-                sql, name => string.Create(CultureInfo.InvariantCulture, $"${all.IndexOf(name.Value) + 1}")),
+                sql, name => string.Create(CultureInfo.InvariantCulture, $"${PlaceOf(name.Value, all)}")),
             command.Parameters);
         foreach (NpgsqlParameter parameter in command.Parameters)
         {
@@ -44,7 +45,10 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
         return command;
     }
 
-    [GeneratedRegex("@[a-z_]+")]
+    private static int PlaceOf(string name, NpgsqlParameterCollection all) => all.IndexOf(name) is >= 0 and var index
+        ? index + 1 : throw new InvalidOperationException($"{name} is not set");
+
+    [GeneratedRegex("@[a-z_][a-z0-9_]*")]
     private static partial Regex Name();
 }
 
@@ -52,21 +56,17 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
-    public override int RowCount => Changed;
-
-    public int Changed { get; set; }
-
     /// <summary>Where it ends in the write-ahead log, at the latest; null when nobody will read behind it.</summary>
     public string? Position { get; set; }
-
-    /// <summary>Why it was refused when others that went with it were not.</summary>
-    public Exception? Refusal { get; set; }
 }
 
 /// <summary>A statement that reads rows.</summary>
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
+    /// <summary>Whether a replica has answered.</summary>
+    public bool IsFromReplica { get; set; }
+
     /// <summary>Reads the rows of the result that the reader stands before.</summary>
     public abstract Task ReadAsync(NpgsqlDataReader reader, CancellationToken cancel);
 }
@@ -79,16 +79,23 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
 {
     public List<T> Rows { get; private set; } = [];
 
-    public override int RowCount => Rows.Count;
-
     public override async Task ReadAsync(NpgsqlDataReader reader, CancellationToken cancel)
     {
-        // Not into those of a try that broke off.
-        var rows = new List<T>();
+        // What a try that broke off has left.
+        Rows = [];
+        Refusal = null;
         while (await reader.ReadAsync(cancel))
         {
-            rows.Add(row(reader));
+            try
+            {
+                Rows.Add(row(reader));
+            }
+            catch (Exception error)
+            {
+                // Someone else wrote the row. Those behind it, of other queries as well, are read nevertheless.
+                Refusal = error;
+            }
         }
-        Rows = rows;
+        RowCount = Rows.Count;
     }
 }

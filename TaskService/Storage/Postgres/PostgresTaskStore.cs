@@ -39,15 +39,13 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         "LIMIT @limit", "LIMIT @limit FOR UPDATE SKIP LOCKED", StringComparison.Ordinal);
 
     private readonly ILogger logger = loggers.CreateLogger<PostgresTaskStore>();
-    private readonly PostgresServers servers = new(settings, PostgresCalls.ToName(serviceName), loggers);
-
-    private PostgresCalls Calls => field ??= new(servers, settings, PostgresCalls.ToName(serviceName), logger);
+    private readonly PostgresCalls calls = new(settings, serviceName, loggers);
 
     public long? Revision => null;
 
     public string? SchemaVersion { get; private set; }
 
-    public bool LooksAtRequests => servers.HasReplica;
+    public bool LooksAtRequests => calls.HasReplica;
 
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
@@ -94,10 +92,11 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             ? null : new PostgresChange(DeleteExpired, parameters => KeySql.SetExpiry(parameters, remember.Created));
         try
         {
-            await Calls.ChangeAsync(insert, tidy, cancel);
+            await calls.ChangeAsync(insert, tidy, cancel);
             return insert.RowCount == 1;
         }
-        catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.UniqueViolation)
+        catch (PostgresException error) when (
+            remember is not null && error.SqlState == PostgresErrorCodes.UniqueViolation)
         {
             return false;
         }
@@ -110,19 +109,19 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         {
             GoesTogether = true,
         };
-        await Calls.ReadAsync(find, request: null, cancel);
+        await calls.ReadAsync(find, request: null, cancel);
         return find.Rows is [var create] ? create : null;
     }
 
     public async ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel)
     {
-        var find = new PostgresQuery<(string, StoredTask? Task)>(
+        var find = new PostgresQuery<Row>(
             TaskSql.Find, parameters => TaskSql.SetId(parameters, id), ReadTask)
         {
             GoesTogether = true,
         };
-        await Calls.ReadAsync(find, StoreRequest.Current, cancel);
-        return find.Rows is [(_, { } task)] ? task : null;
+        await calls.ReadAsync(find, StoreRequest.Current, cancel);
+        return find.Rows is [var row] ? Served(row) : null;
     }
 
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel)
@@ -133,11 +132,11 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             query.After ?? "",
             async (after, limit, cancel) =>
             {
-                var page = new PostgresQuery<(string Id, StoredTask? Task)>(
+                var page = new PostgresQuery<Row>(
                     TaskSql.List(query), parameters => TaskSql.SetQuery(parameters, query, after, limit), ReadTask);
-                await Calls.ReadAsync(page, request, cancel);
+                await calls.ReadAsync(page, request, cancel);
                 var rows = page.Rows;
-                var tasks = rows.Where(row => row.Task is not null).Select(row => row.Task!).ToList();
+                var tasks = rows.Select(Served).OfType<StoredTask>().ToList();
                 return new KeysetPage<StoredTask>(tasks, rows.LastOrDefault().Id, rows.Count < limit);
             },
             cancel);
@@ -151,7 +150,7 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
                 TaskSql.ListIdsDescending,
                 parameters => TaskSql.SetBefore(parameters, before, limit),
                 reader => reader.GetString(0));
-            await Calls.ReadAsync(page, request: null, cancel);
+            await calls.ReadAsync(page, request: null, cancel);
             var ids = page.Rows;
             return new KeysetPage<string>(ids, ids.LastOrDefault() ?? before, ids.Count < limit);
         },
@@ -167,14 +166,14 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
     {
         var isReadOnly = new PostgresQuery<bool>(
             "SELECT current_setting('transaction_read_only')::bool", _ => { }, reader => reader.GetBoolean(0));
-        await Calls.ReadAsync(isReadOnly, request: null, cancel);
+        await calls.ReadAsync(isReadOnly, request: null, cancel);
         if (isReadOnly.Rows is [true])
         {
             throw new StorageException(ErrorKind.StorageUnavailable, "the primary is read-only");
         }
     }
 
-    public ValueTask DisposeAsync() => servers.DisposeAsync();
+    public ValueTask DisposeAsync() => calls.DisposeAsync();
 
     private async ValueTask<ErrorKind?> ChangeAsync(
         string sql,
@@ -188,12 +187,12 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             var change = new PostgresChange(sql, set);
             if (expected is not null)
             {
-                var find = new PostgresQuery<(StoredTask? Task, uint Row)>(
+                var find = new PostgresQuery<(Row Task, uint Version)>(
                     FindRow,
                     parameters => TaskSql.SetId(parameters, id),
-                    reader => (ReadTask(reader).Task, reader.GetFieldValue<uint>(reader.FieldCount - 1)));
-                await Calls.ReadAsync(find, request: null, cancel);
-                var (current, row) = find.Rows.FirstOrDefault();
+                    reader => (ReadTask(reader), reader.GetFieldValue<uint>(reader.FieldCount - 1)));
+                await calls.ReadAsync(find, request: null, cancel);
+                var current = find.Rows is [var (row, _)] ? Served(row) : null;
                 if (TaskTable.Refusal(current, expected) is { } refusal)
                 {
                     StoreRequest.Current?.MustBeCurrent = true;
@@ -204,10 +203,11 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
                     parameters =>
                     {
                         set(parameters);
-                        parameters.Items.Add(new NpgsqlParameter("@xmin", NpgsqlDbType.Xid) { Value = row });
+                        parameters.Items.Add(
+                            new NpgsqlParameter("@xmin", NpgsqlDbType.Xid) { Value = find.Rows[0].Version });
                     });
             }
-            await Calls.ChangeAsync(change, then: null, cancel);
+            await calls.ChangeAsync(change, then: null, cancel);
             if (change.RowCount == 1)
             {
                 return null;
@@ -220,16 +220,17 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         }
     }
 
-    /// <returns>No task when the row is none, which is reported.</returns>
-    private (string Id, StoredTask? Task) ReadTask(NpgsqlDataReader reader)
+    private static Row ReadTask(NpgsqlDataReader reader) => TaskSql.TryRead(reader, out var task, out var problem)
+        ? new Row(task.Id, task, null) : new Row(reader.GetString(0), null, problem);
+
+    /// <returns>Null when the row is no task, which is reported.</returns>
+    private StoredTask? Served(Row row)
     {
-        if (TaskSql.TryRead(reader, out var task, out var problem))
+        if (row.Task is null)
         {
-            return (task.Id, task);
+            logger.LogWarning("The row {Id} is not served: {Problem}", row.Id, row.Problem);
         }
-        var id = reader.GetString(0);
-        logger.LogWarning("The row {Id} is not served: {Problem}", id, problem);
-        return (id, null);
+        return row.Task;
     }
 
     private async Task MigrateAsync(CancellationToken cancel)
@@ -255,4 +256,9 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         }
         SchemaVersion = await Migrations.Embedded("postgres").ApplyAsync(connection, BeginMigration, logger, cancel);
     }
+
+    /// <param name="Id">As it stands there.</param>
+    /// <param name="Task">Null when the row is none.</param>
+    /// <param name="Problem">Why it is none.</param>
+    private readonly record struct Row(string Id, StoredTask? Task, string? Problem);
 }

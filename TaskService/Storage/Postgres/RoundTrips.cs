@@ -6,7 +6,7 @@ namespace TaskService.Storage.Postgres;
 /// Sends what comes while others are under way together. Alone, an item goes at once; under load, a round trip and all
 /// that it wakes on both sides serve many.
 /// </summary>
-/// <param name="send">Sends some items and waits for what comes of them, which fails for all or for none.</param>
+/// <param name="send">Sends some items and waits for what comes of them; when it fails, it fails for all.</param>
 internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
 {
     private const int UnderWayMax = 4;
@@ -14,62 +14,93 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
 
     // Where a round trip takes less, waiting for the one under way costs less than another one; where it takes longer,
     // or hangs, others go meanwhile.
-    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan NewTimeMax = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan WaitTimeMax = TimeSpan.FromSeconds(1);
 
     private readonly Queue<Waiter> waiting = new();
     private int underWay;
-    private long lastWent;
+    private int underWayAndNew;
 
-    /// <summary>Sends an item, by itself or with others. Once asked for, it goes.</summary>
-    public Task SendAsync(T item)
+    /// <summary>Sends an item, by itself or with others.</summary>
+    /// <param name="item">Goes once, and only if nobody has cancelled before.</param>
+    /// <param name="cancel">Until it goes.</param>
+    public Task SendAsync(T item, CancellationToken cancel)
     {
-        var waiter = new Waiter(item);
+        var waiter = new Waiter(item, cancel);
         lock (waiting)
         {
             waiting.Enqueue(waiter);
-            if (underWay == UnderWayMax || (underWay > 0 && Stopwatch.GetElapsedTime(lastWent) < PauseMin))
-            {
-                return waiter.Task;
-            }
-            underWay++;
-            lastWent = Stopwatch.GetTimestamp();
+            BeginIfNeeded();
         }
-        // On behalf of nobody: what is ambient of a request does not come along.
-        ThreadPool.UnsafeQueueUserWorkItem(static trips => _ = trips.GoAsync(), this, preferLocal: true);
         return waiter.Task;
+    }
+
+    // Within the lock.
+    private void BeginIfNeeded()
+    {
+        if (waiting.Count > 0 && underWayAndNew == 0 && underWay < UnderWayMax)
+        {
+            underWay++;
+            underWayAndNew++;
+            // On behalf of nobody: what is ambient of a request does not come along.
+            ThreadPool.UnsafeQueueUserWorkItem(static trips => _ = trips.GoAsync(), this, preferLocal: true);
+        }
     }
 
     private async Task GoAsync()
     {
-        while (Take() is { Count: > 0 } waiters)
+        for (var isNew = true; Take(isNew) is { Count: > 0 } waiters;)
         {
             try
             {
-                await send(waiters.ConvertAll(waiter => waiter.Item));
+                isNew = true;
+                var sending = send(waiters.ConvertAll(waiter => waiter.Item));
+                isNew = sending.IsCompleted || await Task.WhenAny(sending, Task.Delay(NewTimeMax)) == sending;
+                if (!isNew)
+                {
+                    LetOthersGo();
+                }
+                await sending;
                 waiters.ForEach(waiter => waiter.SetResult());
             }
             catch (Exception error)
             {
-                // Whoever has waited for long would fail in the same way, but later still.
-                waiters.AddRange(TakeLate());
-                waiters.ForEach(waiter => waiter.SetException(error));
+                if (PostgresErrors.Translate(error) is not null)
+                {
+                    // Whoever has waited for long would fail in the same way, but later still.
+                    waiters.AddRange(TakeLate());
+                }
+                waiters.ForEach(waiter => waiter.Fail(error));
             }
         }
     }
 
-    /// <returns>Those who go next; when there are none, this way has ended.</returns>
-    private List<Waiter> Take()
+    private void LetOthersGo()
     {
         lock (waiting)
         {
+            underWayAndNew--;
+            BeginIfNeeded();
+        }
+    }
+
+    /// <param name="wasNew">Whether the trip that has ended counts as new still.</param>
+    /// <returns>Those who go next; when there are none, this way has ended.</returns>
+    private List<Waiter> Take(bool wasNew)
+    {
+        lock (waiting)
+        {
+            underWayAndNew -= wasNew ? 1 : 0;
             var taken = new List<Waiter>(Math.Min(waiting.Count, ItemsMax));
             while (taken.Count < ItemsMax && waiting.TryDequeue(out var waiter))
             {
-                taken.Add(waiter);
+                if (waiter.TryTake())
+                {
+                    taken.Add(waiter);
+                }
             }
+            underWayAndNew += taken.Count == 0 ? 0 : 1;
             underWay -= taken.Count == 0 ? 1 : 0;
-            lastWent = Stopwatch.GetTimestamp();
             return taken;
         }
     }
@@ -79,18 +110,55 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
         var late = new List<Waiter>();
         lock (waiting)
         {
-            while (waiting.TryPeek(out var first) && Stopwatch.GetElapsedTime(first.Since) > WaitMax)
+            while (waiting.TryPeek(out var first) && Stopwatch.GetElapsedTime(first.Since) > WaitTimeMax)
             {
-                late.Add(waiting.Dequeue());
+                waiting.Dequeue();
+                if (first.TryTake())
+                {
+                    late.Add(first);
+                }
             }
         }
         return late;
     }
 
-    private sealed class Waiter(T item) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Waiter : TaskCompletionSource
     {
-        public T Item => item;
+        private readonly CancellationTokenRegistration registration;
+        private int isTaken;
+
+        public Waiter(T item, CancellationToken cancel)
+            : base(TaskCreationOptions.RunContinuationsAsynchronously)
+        {
+            Item = item;
+            registration = cancel.UnsafeRegister(
+                static (waiter, cancelled) => ((Waiter)waiter!).GiveUp(cancelled), this);
+        }
+
+        public T Item { get; }
 
         public long Since { get; } = Stopwatch.GetTimestamp();
+
+        /// <returns>False when it was taken before, or given up.</returns>
+        public bool TryTake()
+        {
+            registration.Unregister();
+            return Interlocked.Exchange(ref isTaken, 1) == 0;
+        }
+
+        public void Fail(Exception error)
+        {
+            SetException(error);
+            // Who asked may have gone.
+            _ = Task.Exception;
+        }
+
+        private void GiveUp(CancellationToken cancelled)
+        {
+            if (Interlocked.Exchange(ref isTaken, 1) == 0)
+            {
+                SetCanceled(cancelled);
+            }
+        }
     }
 }
