@@ -10,6 +10,7 @@ public interface IOutlet
     /// <param name="batch">At least one record.</param>
     /// <param name="cancel">Its time is over.</param>
     /// <exception cref="OutletRefusedException">The receiver does not take them, and would not later.</exception>
+    /// <exception cref="OutletBusyException">The receiver asks for a pause; then the batch is sent again.</exception>
     /// <exception cref="Exception">Anything else: the batch is sent again after a while.</exception>
     ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel);
 }
@@ -41,4 +42,27 @@ public sealed class OutletRefusedException : Exception
     public OutletRefusedException()
     {
     }
+}
+
+/// <summary>The receiver does not take a batch now, and says how long to wait.</summary>
+public sealed class OutletBusyException : Exception
+{
+    public OutletBusyException(string message)
+        : base(message)
+    {
+    }
+
+    public OutletBusyException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    public OutletBusyException()
+    {
+    }
+
+    /// <summary>
+    /// Nothing is sent before it is over. <see cref="OutletQueueSettings.RetryTimeMax"/> is the most that is heeded.
+    /// </summary>
+    public TimeSpan PauseMin { get; init; }
 }

@@ -247,6 +247,12 @@ public sealed class OutletQueue : IAsyncDisposable
     {
         if (failures > 0)
         {
+            if (call.Exception?.InnerException is OutletBusyException { PauseMin: var asked } && asked > TimeSpan.Zero)
+            {
+                // Closing does not shorten it: who has too much to do is not asked more often for that.
+                var bounded = asked < settings.RetryTimeMax ? asked : settings.RetryTimeMax;
+                await Task.Delay(bounded, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
             var isClosing = stopping.IsCancellationRequested;
             var min = settings.RetryTimeMin.TotalMilliseconds;
             var max = isClosing ? min : Math.Min(min * Math.Pow(2, failures), settings.RetryTimeMax.TotalMilliseconds);

@@ -24,7 +24,10 @@ public sealed record OutletQueueSettings
     /// <summary>The shortest pause after a call that failed; whole milliseconds.</summary>
     public TimeSpan RetryTimeMin { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The longest pause after a call that failed; not less than <see cref="RetryTimeMin"/>.</summary>
+    /// <summary>
+    /// The longest pause after a call that failed; not less than <see cref="RetryTimeMin"/>. One that the receiver asks
+    /// for comes before it, and is not longer, either.
+    /// </summary>
     public TimeSpan RetryTimeMax { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How often a batch may fail before it is dropped.</summary>

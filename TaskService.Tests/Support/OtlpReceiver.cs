@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Primitives;
 
 namespace TaskService.Tests.Support;
 
@@ -13,6 +14,8 @@ namespace TaskService.Tests.Support;
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
     private readonly ConcurrentQueue<(string Path, byte[] Body, IHeaderDictionary Headers)> requests = new();
+    private readonly ConcurrentQueue<(string Path, DateTime Time)> arrivals = new();
+    private readonly ConcurrentQueue<string> givenUp = new();
     private readonly WebApplication app;
 
     private OtlpReceiver()
@@ -28,10 +31,19 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         app.Run(ReceiveAsync);
     }
 
-    /// <summary>The status of each answer, in turn; then <see cref="AnswerAlways"/>.</summary>
+    /// <summary>
+    /// The status of each answer, in turn; then <see cref="AnswerAlways"/>. To gRPC, those below 100 are its own, and
+    /// all others but 200 are 14, unavailable.
+    /// </summary>
     public ConcurrentQueue<int> Answers { get; } = new();
 
     public int AnswerAlways { get; set; } = StatusCodes.Status200OK;
+
+    /// <summary>Headers of each answer that is not 200; to gRPC, trailers.</summary>
+    public IHeaderDictionary FailureHeaders { get; } = new HeaderDictionary();
+
+    /// <summary>To gRPC, a failure is an answer of headers alone, as most servers send it.</summary>
+    public bool FailsByHeadersAlone { get; set; }
 
     /// <summary>All requests wait for it before they are answered.</summary>
     public Task Gate { get; set; } = Task.CompletedTask;
@@ -41,6 +53,13 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     public Uri GrpcEndpoint { get; private set; } = null!;
 
     public int Requests => requests.Count;
+
+    /// <summary>When requests for spans came, answered with 200 or not.</summary>
+    public List<DateTime> SpansArrivals =>
+        [.. arrivals.Where(one => one.Path.Contains("trace", StringComparison.Ordinal)).Select(one => one.Time)];
+
+    /// <summary>The paths of requests whose clients did not wait for the answer.</summary>
+    public IEnumerable<string> GivenUp => givenUp;
 
     public IEnumerable<IHeaderDictionary> Headers => requests.Select(request => request.Headers);
 
@@ -81,6 +100,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     private async Task ReceiveAsync(HttpContext http)
     {
+        string path = http.Request.Path;
+        arrivals.Enqueue((path, DateTime.UtcNow));
+        using var given = http.RequestAborted.Register(() => givenUp.Enqueue(path));
         using var body = new MemoryStream();
         await http.Request.Body.CopyToAsync(body);
         await Gate;
@@ -90,20 +112,45 @@ internal sealed class OtlpReceiver : IAsyncDisposable
         {
             var bytes = body.ToArray();
             var headers = new HeaderDictionary(http.Request.Headers.ToDictionary());
-            requests.Enqueue((http.Request.Path, isGrpc ? Unframed(bytes) : bytes, headers));
+            requests.Enqueue((path, isGrpc ? Unframed(bytes) : bytes, headers));
         }
-        if (!isGrpc)
+        if (isGrpc)
         {
-            http.Response.StatusCode = status;
+            await AnswerGrpcAsync(http.Response, status);
             return;
         }
-        // An empty message and that all is well (or not: 14, unavailable).
-        http.Response.ContentType = "application/grpc";
+        http.Response.StatusCode = status;
+        if (status != StatusCodes.Status200OK)
+        {
+            AddFailureHeaders(http.Response.Headers.Append);
+        }
+    }
+
+    private async Task AnswerGrpcAsync(HttpResponse response, int status)
+    {
+        response.ContentType = "application/grpc";
         if (status == StatusCodes.Status200OK)
         {
-            await http.Response.Body.WriteAsync(new byte[5]);
+            // An empty message and that all is well.
+            await response.Body.WriteAsync(new byte[5]);
+            response.AppendTrailer("grpc-status", "0");
+            return;
         }
-        http.Response.AppendTrailer("grpc-status", status == StatusCodes.Status200OK ? "0" : "14");
+        Action<string, StringValues> add = FailsByHeadersAlone ? response.Headers.Append : response.AppendTrailer;
+        if (!FailsByHeadersAlone)
+        {
+            await response.Body.WriteAsync(new byte[5]);
+        }
+        add("grpc-status", status < 100 ? $"{status}" : "14");
+        AddFailureHeaders(add);
+    }
+
+    private void AddFailureHeaders(Action<string, StringValues> add)
+    {
+        foreach (var (name, value) in FailureHeaders)
+        {
+            add(name, value);
+        }
     }
 
     // A message of gRPC: whether it is compressed, its length, itself.

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
@@ -22,7 +21,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
     ];
 
     private readonly OtlpSettings settings;
-    private readonly LastAnswer lastAnswer = new();
+    private readonly OtlpAnswer lastAnswer = new();
     private readonly OtlpTraceExporter spans;
     private readonly TracerProvider spansResource;
     private readonly BaseExportingMetricReader metrics;
@@ -40,7 +39,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
             .SetResourceBuilder(resource)
             .AddProcessor(new NoProcessor(spans))
             .Build();
-        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new LastAnswer())))
+        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new OtlpAnswer())))
         {
             TemporalityPreference = settings.IsDelta
                 ? MetricReaderTemporalityPreference.Delta
@@ -56,22 +55,25 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
     public TimeSpan MetersInterval => settings.MetersInterval;
 
     /// <summary>Sends the spans of a batch. It blocks, and ends by its own time.</summary>
-    /// <exception cref="IOException">They may be sent again: nobody answered, or with 408, 429 or 5xx.</exception>
+    /// <exception cref="IOException">They may be sent again: nobody answered, or that it is not for ever.</exception>
+    /// <exception cref="OutletBusyException">The same, and the receiver has said when.</exception>
     /// <exception cref="OutletRefusedException">The receiver answered with another status.</exception>
     public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
     {
         var activities = batch.Select(record => record.Span).OfType<Activity>().ToArray();
-        lastAnswer.Status = null;
+        lastAnswer.Forget();
         if (spans.Export(new Batch<Activity>(activities, activities.Length)) == ExportResult.Success)
         {
             return ValueTask.CompletedTask;
         }
         var problem = $"otlp: {settings.Traces.Endpoint} {lastAnswer}";
-        // https://opentelemetry.io/docs/specs/otlp/#failures-1; 408 is that of proxies.
-        throw lastAnswer.Status is >= (HttpStatusCode)400 and < (HttpStatusCode)500
-            and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
-            ? new OutletRefusedException(problem)
-            : new IOException(problem);
+        Exception error = lastAnswer switch
+        {
+            { IsRefusal: true } => new OutletRefusedException(problem),
+            { PauseMin.Ticks: > 0 } => new OutletBusyException(problem) { PauseMin = lastAnswer.PauseMin },
+            _ => new IOException(problem),
+        };
+        throw error;
     }
 
     /// <summary>Sends what the meters have measured. Sums since the start lose nothing by a failure.</summary>
@@ -87,7 +89,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
         spansResource.Dispose();
     }
 
-    private static OtlpExporterOptions Options(OtlpTarget target, LastAnswer answer)
+    private static OtlpExporterOptions Options(OtlpTarget target, OtlpAnswer answer)
     {
         // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_COMPRESSION.
         var options = new OtlpExporterOptions
@@ -103,35 +105,6 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
             options.HttpClientFactory = () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
         }
         return options;
-    }
-
-    /// <summary>What the receiver said: the exporter tells no more than that it was not success.</summary>
-    private sealed class LastAnswer : DelegatingHandler
-    {
-        public LastAnswer()
-            : base(new SocketsHttpHandler { ActivityHeadersPropagator = null, AllowAutoRedirect = false })
-        {
-        }
-
-        /// <summary>Null when there was none.</summary>
-        public HttpStatusCode? Status { get; set; }
-
-        public override string ToString() => Status is { } status ? $"answered {(int)status}" : "did not answer";
-
-        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            var answer = base.Send(request, cancellationToken);
-            Status = answer.StatusCode;
-            return answer;
-        }
-
-        protected override async Task<HttpResponseMessage> SendAsync(
-            HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-            Status = answer.StatusCode;
-            return answer;
-        }
     }
 
     /// <summary>Gives the exporter the resource of a provider; spans reach it without one.</summary>
