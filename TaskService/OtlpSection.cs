@@ -1,6 +1,5 @@
 using OpenTelemetry.Exporter;
 using TaskService.Configuration;
-using TaskService.Telemetry.Outlets;
 using TaskService.Telemetry.Outlets.Otlp;
 
 namespace TaskService;
@@ -16,7 +15,7 @@ internal static class OtlpSection
     private static readonly string[] Meters =
         ["TaskService", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
 
-    public static Func<IOutlet> Read(ConfigSection outlet, OutletContext context)
+    public static OutletPlan Read(ConfigSection outlet, OutletContext context)
     {
         var all = new Receiver(
             Endpoint(outlet),
@@ -31,7 +30,8 @@ internal static class OtlpSection
         {
             IsDelta = outlet.Choice("temporality", false, Temporalities),
         };
-        return () => new OtlpOutlet(settings);
+        // Batches are of spans.
+        return new OutletPlan(() => new OtlpOutlet(settings), settings.Traces.AttemptTimeMax);
     }
 
     // The endpoint of a signal is used as it is; that of all of them gets the path of the signal.
@@ -47,7 +47,10 @@ internal static class OtlpSection
         }
         var headers = signal.Text("headers", "", Hidden);
         return new OtlpTarget(
-            new Uri(endpoint), protocol, headers.Length > 0 ? headers : all.Headers, context.AttemptTimeMax);
+            new Uri(endpoint),
+            protocol,
+            headers.Length > 0 ? headers : all.Headers,
+            TelemetrySection.AttemptTimeMax(signal, context.AttemptTimeMax));
     }
 
     // A key to the receiver is in them.

@@ -59,24 +59,28 @@ internal static class TelemetrySection
         var queue = new OutletQueueSettings();
         var recordsMax = (int)outlet.Integer("records-max", queue.RecordsMax, 1, 1_000_000);
         var batchRecordsMax = (int)outlet.Integer("batch-records-max", queue.BatchRecordsMax, 1, 1_000_000);
-        var attemptTimeMax = Milliseconds(outlet, "attempt-time-max-ms", queue.AttemptTimeMax);
-        var open = kind.Read(outlet, context with { AttemptTimeMax = attemptTimeMax });
-        return new OutletSettings(name, kind.Input, open, new OutletQueueSettings
+        var attemptTimeMax = AttemptTimeMax(outlet, queue.AttemptTimeMax);
+        var plan = kind.Read(outlet, context with { AttemptTimeMax = attemptTimeMax });
+        return new OutletSettings(name, kind.Input, plan.Open, new OutletQueueSettings
         {
             RecordsMax = recordsMax,
             BytesMax = outlet.Integer("bytes-max", queue.BytesMax, 1, long.MaxValue),
             BatchRecordsMax = Math.Min(batchRecordsMax, recordsMax),
             GatherTimeMax = Milliseconds(outlet, "gather-time-max-ms", queue.GatherTimeMax),
-            AttemptTimeMax = attemptTimeMax,
+            AttemptTimeMax = plan.AttemptTimeMax,
             AttemptsMax = (int)outlet.Integer("attempts-max", queue.AttemptsMax, 1, 1_000),
             CloseTimeMax = Milliseconds(outlet, "close-time-max-ms", queue.CloseTimeMax),
         });
     }
 
+    /// <summary>How long an outlet may take to send something.</summary>
+    public static TimeSpan AttemptTimeMax(ConfigSection section, TimeSpan fallback) =>
+        Milliseconds(section, "attempt-time-max-ms", fallback);
+
     private static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
         TimeSpan.FromMilliseconds(section.Integer(key, (long)fallback.TotalMilliseconds, 1, 600_000));
 
-    private static Func<IOutlet> ReadJson(ConfigSection outlet, OutletContext context)
+    private static OutletPlan ReadJson(ConfigSection outlet, OutletContext context)
     {
         var path = outlet.Text("path", "");
         if (path.Length > 0 && !context.Files.Add(Path.GetFullPath(path)))
@@ -87,10 +91,12 @@ internal static class TelemetrySection
             path,
             outlet.Integer("max-bytes", 10 * 1024 * 1024, 0, long.MaxValue),
             (int)outlet.Integer("backup-count", 3, 0, 1_000));
-        return () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file);
+        return new OutletPlan(
+            () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file),
+            context.AttemptTimeMax);
     }
 
-    private static Func<IOutlet> ReadStatsd(ConfigSection outlet, OutletContext _)
+    private static OutletPlan ReadStatsd(ConfigSection outlet, OutletContext context)
     {
         if (!StatsdSettings.TryParse(outlet.Text("address", "localhost"), out var host, out var port, out var error))
         {
@@ -106,10 +112,11 @@ internal static class TelemetrySection
             MetersInterval = Milliseconds(outlet, "meters-interval-ms", TimeSpan.FromSeconds(10)),
         };
         var meters = outlet.Texts("meters", ["TaskService"]);
-        return () => new StatsdOutlet(settings, new MeterReader(meters));
+        return new OutletPlan(
+            () => new StatsdOutlet(settings, new MeterReader(meters)), context.AttemptTimeMax);
     }
 
-    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, OutletContext, Func<IOutlet>> Read);
+    private sealed record OutletKind(OutletInput Input, Func<ConfigSection, OutletContext, OutletPlan> Read);
 }
 
 /// <summary>What outlets need to know besides their own settings.</summary>
@@ -117,3 +124,8 @@ internal static class TelemetrySection
 /// <param name="Files">That are written already.</param>
 /// <param name="AttemptTimeMax">How long the outlet may take to send a batch.</param>
 internal sealed record OutletContext(string ServiceName, HashSet<string> Files, TimeSpan AttemptTimeMax);
+
+/// <summary>How an outlet is opened.</summary>
+/// <param name="Open">Makes it.</param>
+/// <param name="AttemptTimeMax">How long it may take to send a batch: that of the context, or one of its own.</param>
+internal sealed record OutletPlan(Func<IOutlet> Open, TimeSpan AttemptTimeMax);

@@ -16,9 +16,11 @@ public sealed class OpenTelemetryConfigTests
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://t/x", "traces: endpoint: \"http://t/x\"")]
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=grpc", "traces: protocol: grpc")]
     [InlineData("OTEL_EXPORTER_OTLP_TRACES_HEADERS=a=b", "traces: headers: \"***\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=250", "traces: attempt-time-max-ms: 250")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://m/x", "metrics: endpoint: \"http://m/x\"")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=grpc", "metrics: protocol: grpc")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_HEADERS=a=b", "metrics: headers: \"***\"")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT=250", "metrics: attempt-time-max-ms: 250")]
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta", "temporality: delta")]
     [InlineData("OTEL_METRIC_EXPORT_INTERVAL=5000", "meters-interval-ms: 5000")]
     [InlineData("OTEL_TRACES_SAMPLER=always_on", "trace-probability: 1")]
@@ -31,6 +33,16 @@ public sealed class OpenTelemetryConfigTests
         var source = variables.Split('=')[0];
         Assert.Contains(lines, line => line.Split("  # ") is [var value, var where]
             && value.Trim() == setting && where == $"environment {source}");
+    }
+
+    [Fact]
+    public void A_signal_without_a_time_of_its_own_has_that_of_all()
+    {
+        var lines = Print(Outlet, "OTEL_EXPORTER_OTLP_TIMEOUT=250 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=100");
+        Assert.Equal(
+            ["100", "250", "250"],
+            lines.Select(line => line.Trim()).Where(line => line.StartsWith("attempt-time", StringComparison.Ordinal))
+                .Select(line => line.Split(' ')[1]).Order());
     }
 
     [Fact]

@@ -75,6 +75,56 @@ public sealed class OutletFaultTests
         Assert.Equal(2 * Requests, spans.Select(span => span.SpanId).Distinct().Count());
     }
 
+    [Theory]
+    [InlineData("traces")]
+    [InlineData("metrics")]
+    public async Task Each_signal_is_given_up_after_its_own_time(string signal)
+    {
+        await using var receiver = await OtlpReceiver.StartAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        receiver.Gate = gate.Task;
+        await using var service = await RunningService.StartAsync(logging: $$"""
+            telemetry:
+              outlets:
+                own-time:
+                  type: otlp
+                  endpoint: '{{receiver.HttpEndpoint}}'
+                  attempt-time-max-ms: 600000
+                  meters-interval-ms: 50
+                  {{signal}}: { attempt-time-max-ms: 50 }
+            """ + Silent);
+        using var answer = await service.SendAsync("GET", "/tasks/none", null, Sampled);
+        await Until.TrueAsync(() => receiver.GivenUp.Any(), "a request that is given up");
+        Assert.All(receiver.GivenUp, path => Assert.Equal($"/v1/{signal}", path));
+        gate.SetResult();
+    }
+
+    [Fact]
+    public async Task The_time_of_the_signal_may_be_longer_than_that_of_the_outlet()
+    {
+        using var hits = new LimitHits();
+        await using var slow = await FailingReceiver.StartAsync("half-open");
+        await using var receiver = await OtlpReceiver.StartAsync();
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        receiver.Gate = gate.Task;
+        await using var service = await RunningService.StartAsync(logging: $$"""
+            telemetry:
+              outlets:
+                time-short: { type: otlp, endpoint: '{{slow.Endpoint}}', attempt-time-max-ms: 500, attempts-max: 1 }
+                time-long:
+                  type: otlp
+                  endpoint: '{{receiver.HttpEndpoint}}'
+                  attempt-time-max-ms: 50
+                  attempts-max: 1
+                  traces: { attempt-time-max-ms: 60000 }
+            """ + Silent);
+        using var answer = await service.SendAsync("GET", "/tasks/none", null, Sampled);
+        await Until.TrueAsync(() => hits["taskservice.outlet.drops time-short"] == 2, "drops");
+        gate.SetResult();
+        await receiver.SpansAsync(2);
+        Assert.Equal(0, hits["taskservice.outlet.drops time-long"]);
+    }
+
     /// <summary>Never takes anything.</summary>
     private sealed class FailingReceiver : IAsyncDisposable
     {

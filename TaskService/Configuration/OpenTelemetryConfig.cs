@@ -21,9 +21,11 @@ internal static class OpenTelemetryConfig
         ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", ["traces", "endpoint"]),
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", ["traces", "protocol"]),
         ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", ["traces", "headers"]),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", ["traces", "attempt-time-max-ms"]),
         ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", ["metrics", "endpoint"]),
         ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", ["metrics", "protocol"]),
         ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", ["metrics", "headers"]),
+        ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", ["metrics", "attempt-time-max-ms"]),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ["temporality"]),
         ("OTEL_METRIC_EXPORT_INTERVAL", ["meters-interval-ms"]),
     ];
