@@ -17,8 +17,7 @@ internal sealed partial class Mount : IDisposable
     {
         (Path, this.how) = (path, how);
         Directory.CreateDirectory(path);
-        var error = Run("mount", [.. how, Path]);
-        Assert.SkipWhen(error is not null, $"this machine does not let tests mount a file system: {error}");
+        SkipWhenRefused(Run("mount", [.. how, Path]));
     }
 
     public string Path { get; }
@@ -44,6 +43,9 @@ internal sealed partial class Mount : IDisposable
         return new Mount(path, "-t", "ext4", "-o", "loop,noauto_da_alloc,commit=600", image);
     }
 
+    /// <summary>For those who mount something in a process that sees it alone.</summary>
+    public static void SkipUnlessAllowed() => SkipWhenRefused(Run("unshare", "-m", "true"));
+
     /// <summary>Loses what is not on the disk, as a power cut does. <see cref="AgainAsync"/> is to follow.</summary>
     public void CutPower()
     {
@@ -64,6 +66,9 @@ internal sealed partial class Mount : IDisposable
     }
 
     public void Dispose() => _ = Run("umount", "-l", Path);
+
+    private static void SkipWhenRefused(string? error) =>
+        Assert.SkipWhen(error is not null, $"this machine does not let tests mount a file system: {error}");
 
     /// <returns>What it said, when it failed.</returns>
     private static string? Run(string command, params string[] args)
