@@ -33,6 +33,21 @@ internal static class PostgresService
         return StartAsync($"primary: '{all}', replica: '{all}', {more}", logging);
     }
 
+    /// <summary>Changes on some hosts, reads on others or the same.</summary>
+    /// <param name="primaries">Of which one takes changes.</param>
+    /// <param name="replicas">Are read.</param>
+    /// <param name="database">Is there.</param>
+    /// <param name="more">Of the connection string of the replicas.</param>
+    public static Task<RunningService> StartOnAsync(
+        IEnumerable<PostgresServer> primaries, IEnumerable<PostgresServer> replicas, string database, string more)
+    {
+        return StartAsync(
+            $"primary: '{Connection(primaries)}', replica: '{Connection(replicas)}{more}'", logging: null);
+
+        string Connection(IEnumerable<PostgresServer> servers) =>
+            $"Host={string.Join(',', servers.Select(server => server.Address))};Username=postgres;Database={database};";
+    }
+
     private static Task<RunningService> StartAsync(string members, string? logging) =>
         RunningService.StartAsync($$"""postgres: { {{members}} }""", logging, debug: logging is null);
 

@@ -23,10 +23,10 @@ internal sealed class PostgresServers : IAsyncDisposable
         primary = primaryHosts.WithTargetSession(TargetSessionAttributes.Primary);
         if (settings.Replica is { } other)
         {
-            // The same hosts share their connections: only the one that is chosen differs.
-            var isSame = PostgresSettings.Hosts(other).Order().SequenceEqual(
-                PostgresSettings.Hosts(settings.Primary).Order());
-            replicaHosts = isSame ? primaryHosts : Build(other, name, loggers);
+            // The same hosts share their connections: only the one that is chosen differs. Balanced reads have their
+            // own, since changes must not go now to one and now to another of two that both take them.
+            var isShared = !other.LoadBalanceHosts && PostgresSettings.AreSameHosts(settings.Primary, other);
+            replicaHosts = isShared ? primaryHosts : Build(other, name, loggers);
             replica = replicaHosts.WithTargetSession(TargetSessionAttributes.PreferStandby);
         }
     }

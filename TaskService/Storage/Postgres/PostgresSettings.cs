@@ -18,6 +18,7 @@ internal sealed record PostgresSettings(
     TimeSpan ReadYourWritesWaitMax,
     bool RequestIdInName)
 {
+    private const string LoadBalanceHosts = "Load Balance Hosts";
     private const string Mask = "***";
     private static readonly string[] Secrets = ["Password", "SSL Password"];
 
@@ -39,7 +40,12 @@ internal sealed record PostgresSettings(
             return null;
         }
         // One server has one pool, and there is nothing to choose from.
-        var isSame = replica is not null && IsOneServer(primary) && Hosts(replica).SequenceEqual(Hosts(primary));
+        var isSame = replica is not null && IsOneServer(primary) && AreSameHosts(primary, replica);
+        if (replica is not null && !AreSameHosts(primary, replica) && !replica.ShouldSerialize(LoadBalanceHosts))
+        {
+            // Hosts that are there to be read share the reads.
+            replica.LoadBalanceHosts = true;
+        }
         return new PostgresSettings(primary, isSame ? null : replica, routes, wait, hasId);
     }
 
@@ -48,6 +54,10 @@ internal sealed record PostgresSettings(
         server.Host!.Split(',', StringSplitOptions.TrimEntries).Select(host =>
             host.LastIndexOf(':') is > 0 and var colon && int.TryParse(host.AsSpan(colon + 1), out _)
                 ? host : string.Create(CultureInfo.InvariantCulture, $"{host}:{server.Port}"));
+
+    /// <summary>Whether two connection strings name the same servers, in whatever order.</summary>
+    public static bool AreSameHosts(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
+        Hosts(one).Order().SequenceEqual(Hosts(other).Order());
 
     public static bool IsOneServer(NpgsqlConnectionStringBuilder server) =>
         !server.Host!.Contains(',', StringComparison.Ordinal);
