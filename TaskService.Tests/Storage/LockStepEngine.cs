@@ -57,7 +57,11 @@ internal sealed partial class LockStepEngine(string name, string? taskDb) : IAsy
         }
         if (request is { Method: "GET" or "HEAD", Of: null } && answer.Headers.ETag is { } tag)
         {
-            listTags[request.Number] = $"\"{Plain(tag.Tag)}\"";
+            if (answer.IsSuccessStatusCode)
+            {
+                // What a 304 stands for, nobody has seen.
+                listTags[request.Number] = $"\"{Plain(tag.Tag)}\"";
+            }
             seenTags.TryAdd(Plain(tag.Tag), request.Number);
         }
         // Ids are as long on every engine, but not when they are coded. And a list that is too long for a tag is kept

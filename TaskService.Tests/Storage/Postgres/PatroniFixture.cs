@@ -7,24 +7,14 @@ public sealed class PatroniFixture : IAsyncLifetime
 {
     private PatroniCluster? cluster;
 
-    // Of a fixture that skips, the tests would fail.
-    internal PatroniCluster Cluster
-    {
-        get
-        {
-            PostgresServer.SkipUnlessInstalled();
-            Assert.SkipUnless(
-                PatroniCluster.IsInstalled, "needs Patroni and etcd (apt-get install patroni etcd-server)");
-            return cluster!;
-        }
-    }
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    public async ValueTask InitializeAsync()
+    /// <summary>The cluster, which begins with the first test that runs.</summary>
+    internal async Task<PatroniCluster> StartedAsync()
     {
-        if (PatroniCluster.IsInstalled)
-        {
-            cluster = await PatroniCluster.StartAsync();
-        }
+        PostgresServer.SkipUnlessInstalled();
+        Assert.SkipUnless(PatroniCluster.IsInstalled, "needs Patroni and etcd (apt-get install patroni etcd-server)");
+        return cluster ??= await PatroniCluster.StartAsync();
     }
 
     public async ValueTask DisposeAsync()
