@@ -47,6 +47,8 @@ public sealed class FailoverTests : IAsyncLifetime
         await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
         var (primary, standby) = (servers[0], servers[1]);
+        // A change waits until the standby has it, not until it can be read there: the schema must be.
+        await Until.TrueAsync(() => HasTable(standby), "a standby with the table");
         for (var round = 0; round < TestRoot.Scale(1, 5); round++)
         {
             var acknowledged = ledger.Acknowledged;
@@ -172,6 +174,10 @@ public sealed class FailoverTests : IAsyncLifetime
     private static Task StreamsAsync(PostgresServer server) => Until.TrueAsync(
         () => (long)server.Query("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")! == 1,
         "a standby that streams");
+
+    private bool HasTable(PostgresServer server) =>
+        (long)server.Query($"SELECT count(*) FROM pg_database WHERE datname = '{database}'")! == 1
+        && server.Query("SELECT to_regclass('tasks')::text", database) is string;
 
     private static void End(PostgresServer server, string how)
     {
