@@ -61,11 +61,24 @@ internal sealed partial class Mount : IDisposable
     {
         // Processes that start at this moment have everything open for an instant.
         await Until.TrueAsync(() => Run("umount", Path) is null, $"the end of {Path}");
+        // Those that have mounts of their own have this one, too, and mount would find it again as it was cut.
+        await Until.TrueAsync(() => Loops() is "", $"the end of the disk of {Path}");
         var error = Run("mount", [.. how, Path]);
         Assert.True(error is null, error);
     }
 
     public void Dispose() => _ = Run("umount", "-l", Path);
+
+    /// <returns>The devices that the disk has: none when no process on this machine has it mounted.</returns>
+    private string Loops()
+    {
+        using var process = Process.Start(
+            new ProcessStartInfo("losetup", ["-j", how[^1]]) { RedirectStandardOutput = true })!;
+        var devices = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return devices;
+    }
 
     private static void SkipWhenRefused(string? error) =>
         Assert.SkipWhen(error is not null, $"this machine does not let tests mount a file system: {error}");
