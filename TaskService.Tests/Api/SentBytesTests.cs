@@ -32,7 +32,7 @@ public sealed class SentBytesTests
             routes.Add("GET", "/writer", (http, _) =>
             {
                 // Neither flushed nor completed: the server does that.
-                http.Response.BodyWriter.GetSpan(20);
+                http.Response.BodyWriter.GetSpan(20)[..20].Fill((byte)'x');
                 http.Response.BodyWriter.Advance(20);
                 return Task.CompletedTask;
             });
