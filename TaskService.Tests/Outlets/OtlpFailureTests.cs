@@ -138,9 +138,12 @@ public sealed class OtlpFailureTests
         Assert.InRange(arrivals[1] - arrivals[0], min, TimeSpan.MaxValue);
     }
 
+    // What is refused or put off is one batch: the two operations of a request, however long they are apart.
     private static Task<RunningService> StartAsync(string outlet, string settings) => RunningService.StartAsync(
         logging: $$"""
-            telemetry: { outlets: { {{outlet}}: { type: otlp, gather-time-max-ms: 1, {{settings}} } } }
+            telemetry:
+              outlets:
+                {{outlet}}: { type: otlp, gather-time-max-ms: 60000, batch-records-max: 2, {{settings}} }
             logging: { handlers: { console: { type: console, level: none } } }
             """);
 

@@ -8,6 +8,7 @@ public sealed class OtlpTests
 {
     private const string Trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     private const string Parent = "00f067aa0ba902b7";
+    private const string Soon = "gather-time-max-ms: 1";
     private const string Silent = "\nlogging: { handlers: { console: { type: console, level: none } } }";
 
     private static readonly (string, string) Sampled = ("traceparent", $"00-{Trace}-{Parent}-01");
@@ -187,7 +188,9 @@ public sealed class OtlpTests
         using var hits = new LimitHits();
         await using var receiver = await OtlpReceiver.StartAsync();
         receiver.Answers.Enqueue(status);
-        await using var service = await StartAsync(receiver, outlet: $"refused{status}");
+        // The two operations of the request are one batch, however long they are apart.
+        await using var service = await StartAsync(
+            receiver, outlet: $"refused{status}", gather: "gather-time-max-ms: 60000, batch-records-max: 2");
         using var lost = await service.SendAsync("GET", "/tasks/none", null, Sampled);
         await Until.TrueAsync(() => hits[$"taskservice.outlet.drops refused{status}"] == 2, "drops");
         using var kept = await service.SendAsync("GET", "/tasks/none", null, Sampled, ("X-Request-ID", "kept"));
@@ -239,14 +242,17 @@ public sealed class OtlpTests
         OtlpReceiver receiver,
         string telemetry = "trace-probability: 0",
         string settings = "",
-        string outlet = "otlp") =>
+        string outlet = "otlp",
+        string gather = Soon) =>
         RunningService.StartAsync(
             service: "name: shop",
-            logging: $"telemetry: {{ {telemetry}, outlets: {{ {Outlet(receiver, settings, outlet)} }} }}{Silent}");
+            logging: $"telemetry: {{ {telemetry}, "
+                + $"outlets: {{ {Outlet(receiver, settings, outlet, gather)} }} }}{Silent}");
 
     private static Task<ObservedApp> StartAppAsync(OtlpReceiver receiver) =>
         ObservedApp.StartAsync("trace-probability: 1", $", {Outlet(receiver)}");
 
-    private static string Outlet(OtlpReceiver receiver, string settings = "", string outlet = "otlp") =>
-        $"{outlet}: {{ type: otlp, endpoint: '{receiver.HttpEndpoint}', gather-time-max-ms: 1, {settings} }}";
+    private static string Outlet(
+        OtlpReceiver receiver, string settings = "", string outlet = "otlp", string gather = Soon) =>
+        $"{outlet}: {{ type: otlp, endpoint: '{receiver.HttpEndpoint}', {gather}, {settings} }}";
 }
