@@ -63,7 +63,7 @@ internal sealed partial class PatroniCluster : IAsyncDisposable
         await Until.TrueAsync(() => Leader is not null, "a leader");
         Leader!.Query($"CREATE DATABASE {name}");
         await Until.TrueAsync(
-            () => Members.All(member => member.TryQuery("SELECT true", name) is true), "a database on both");
+            () => Members.All(member => member.TryQuery("SELECT true", name) is true), "a database on both", Describe);
         return name;
     }
 
@@ -77,13 +77,7 @@ internal sealed partial class PatroniCluster : IAsyncDisposable
     }
 
     /// <summary>Waits until there is a leader, and a standby that may take the lead without a loss.</summary>
-    public Task IsWholeAsync() => Until.TrueAsync(
-        () => Members.All(member =>
-        {
-            Assert.True(member.IsRunning, $"the agent of {member.Name} has ended:\n{member.Log}");
-            return member.Roles().Values.Order(StringComparer.Ordinal).SequenceEqual(["leader", "sync_standby"]);
-        }),
-        "a leader and a standby");
+    public Task IsWholeAsync() => Until.TrueAsync(IsWhole, "a leader and a standby", Describe);
 
     public async ValueTask DisposeAsync()
     {
@@ -99,6 +93,16 @@ internal sealed partial class PatroniCluster : IAsyncDisposable
         peerPort.Dispose();
         directory.Dispose();
     }
+
+    private bool IsWhole() => Members.All(member =>
+    {
+        Assert.True(member.IsRunning, $"the agent of {member.Name} has ended:\n{member.Log}");
+        return member.Roles().Values.Order(StringComparer.Ordinal).SequenceEqual(["leader", "sync_standby"]);
+    });
+
+    // What the agents saw, and said last.
+    private string Describe() => string.Join('\n', Members.Select(member =>
+        $"{member.Name}: {string.Join(", ", member.Roles())}\n{member.Log[^Math.Min(member.Log.Length, 8_000)..]}"));
 
     // The document's own, so that it works.
     private string Configuration(string name, int port, int restPort)

@@ -7,8 +7,11 @@ internal static class Until
 {
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
+    /// <param name="probe">Looks for it.</param>
+    /// <param name="what">It is.</param>
+    /// <param name="describe">Says what there is instead; null when nobody needs it.</param>
     /// <returns>The first result that is not null.</returns>
-    public static async Task<T> ResultAsync<T>(Func<T?> probe, string what)
+    public static async Task<T> ResultAsync<T>(Func<T?> probe, string what, Func<string>? describe = null)
         where T : class
     {
         var started = Stopwatch.GetTimestamp();
@@ -18,12 +21,17 @@ internal static class Until
             {
                 return result;
             }
-            Assert.True(Stopwatch.GetElapsedTime(started) < Limit, $"waited {Limit} in vain for {what}");
+            if (Stopwatch.GetElapsedTime(started) >= Limit)
+            {
+                Assert.Fail($"waited {Limit} in vain for {what}\n{describe?.Invoke()}".TrimEnd());
+            }
             await Pause();
         }
     }
 
-    public static Task TrueAsync(Func<bool> probe, string what) => ResultAsync(() => probe() ? "" : null, what);
+    /// <inheritdoc cref="ResultAsync" path="/param"/>
+    public static Task TrueAsync(Func<bool> probe, string what, Func<string>? describe = null) =>
+        ResultAsync(() => probe() ? "" : null, what, describe);
 
     // A timer of its own: the one place where a test looks again after a moment.
     private static async Task Pause()
