@@ -57,7 +57,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
                 answer.Dispose();
             }
         }
-        // Those that were sent are there, as it is with a commit that is not known; together, in fewer transactions.
+        // Those that were sent are there, as it is with a commit that is not known.
         Assert.NotEqual(0L, servers.Primary.Query("SELECT count(*) FROM tasks", database));
     }
 

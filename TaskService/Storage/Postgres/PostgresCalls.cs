@@ -14,8 +14,8 @@ namespace TaskService.Storage.Postgres;
 /// </summary>
 internal sealed class PostgresCalls : IAsyncDisposable
 {
-    /// <summary>What PostgreSQL keeps of <c>application_name</c>.</summary>
-    public const int NameCharactersMax = 63;
+    // What PostgreSQL keeps of it.
+    private const int NameCharactersMax = 63;
 
     // For this transaction only: an idle connection of the pool never shows the id of a request that has ended.
     private const string SetName = "SELECT set_config('application_name', $1, true)";
@@ -54,17 +54,6 @@ internal sealed class PostgresCalls : IAsyncDisposable
 
     public bool HasReplica => servers.HasReplica;
 
-    /// <summary>A text as <c>application_name</c> can hold it.</summary>
-    private static string ToName(string text)
-    {
-        var name = new StringBuilder(text, 0, Math.Min(text.Length, NameCharactersMax), NameCharactersMax);
-        for (var i = 0; i < name.Length; i++)
-        {
-            name[i] = name[i] is >= ' ' and <= '~' ? name[i] : '?';
-        }
-        return name.ToString();
-    }
-
     /// <summary>Reads rows on a replica if the request may, else on the primary.</summary>
     /// <param name="query">Has the rows afterwards.</param>
     /// <param name="request">That it is for; without one the primary is read.</param>
@@ -94,14 +83,9 @@ internal sealed class PostgresCalls : IAsyncDisposable
                 operation.Set("read_from", query.IsFromReplica ? "replica" : "primary");
             }
         }
-        catch (Exception error)
+        catch (Exception error) when (Failed(operation, error) is { } storage)
         {
-            operation.Fail(error);
-            if (PostgresErrors.Translate(error) is { } storage)
-            {
-                throw storage;
-            }
-            throw;
+            throw storage;
         }
     }
 
@@ -129,18 +113,24 @@ internal sealed class PostgresCalls : IAsyncDisposable
                 request?.Position = change.Position;
             }
         }
-        catch (Exception error)
+        catch (Exception error) when (Failed(operation, error) is { } storage)
         {
-            operation.Fail(error);
-            if (PostgresErrors.Translate(error) is { } storage)
-            {
-                throw storage;
-            }
-            throw;
+            throw storage;
         }
     }
 
     public ValueTask DisposeAsync() => servers.DisposeAsync();
+
+    /// <summary>A text as <c>application_name</c> can hold it.</summary>
+    private static string ToName(string text)
+    {
+        var name = new StringBuilder(text, 0, Math.Min(text.Length, NameCharactersMax), NameCharactersMax);
+        for (var i = 0; i < name.Length; i++)
+        {
+            name[i] = name[i] is >= ' ' and <= '~' ? name[i] : '?';
+        }
+        return name.ToString();
+    }
 
     private static void Conclude(PostgresStatement statement, Operation operation)
     {
@@ -149,6 +139,13 @@ internal sealed class PostgresCalls : IAsyncDisposable
             ExceptionDispatchInfo.Throw(statement.Refusal);
         }
         operation.Set("row_count", (long)statement.RowCount);
+    }
+
+    /// <returns>Null for what is no failure of the storage, and goes on as it is.</returns>
+    private static StorageException? Failed(Operation operation, Exception error)
+    {
+        operation.Fail(error);
+        return PostgresErrors.Translate(error);
     }
 
     private async Task ReadAsync(
