@@ -12,7 +12,7 @@ internal sealed class PostgresProcess : IDisposable
 
     private PostgresProcess(ProcessStartInfo start)
     {
-        process = Process.Start(start)!;
+        process = Begin(start);
         process.ErrorDataReceived += (_, line) => log.Enqueue(line.Data ?? "");
         process.BeginErrorReadLine();
         process.BeginOutputReadLine();
@@ -74,13 +74,23 @@ internal sealed class PostgresProcess : IDisposable
         WorkingDirectory = directory,
         // Patroni writes there; root's is not this user's.
         Environment = { ["HOME"] = directory },
+        RedirectStandardInput = true,
         RedirectStandardError = true,
         RedirectStandardOutput = true,
     };
 
+    private static Process Begin(ProcessStartInfo start)
+    {
+        var process = Process.Start(start)!;
+        // As a service manager starts it. A backend that waits for a standby when its postmaster dies goes on with what
+        // is read here (SyncRepWaitForLSN gives the client up), and holds up the next start until that has an end.
+        process.StandardInput.Close();
+        return process;
+    }
+
     private static async Task RunAsync(ProcessStartInfo start)
     {
-        using var process = Process.Start(start)!;
+        using var process = Begin(start);
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -5,8 +5,7 @@ namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>
 /// Patroni decides who the primary is: its leader dies, with its agent or without, or hands over, while writers write.
-/// Nobody tells the service. A cluster whose machine is busy comes back when it likes, so these are run on their own:
-/// <c>dotnet test --filter PatroniTests -- xUnit.Explicit=only</c>.
+/// Nobody tells the service.
 /// </summary>
 [Trait("Suite", "integration")]
 public sealed class PatroniTests(PatroniFixture fixture) : IClassFixture<PatroniFixture>
@@ -20,13 +19,13 @@ public sealed class PatroniTests(PatroniFixture fixture) : IClassFixture<Patroni
     public static TheoryData<string> Ends =>
         TestRoot.IsLong ? [AllDie, PostmasterDies, AgentDies, Switchover] : [AllDie, PostmasterDies, Switchover];
 
-    [Theory(Explicit = true)]
+    [Theory]
     [MemberData(nameof(Ends))]
     public async Task Under_Patroni_nothing_is_lost_and_changes_go_on_by_themselves(string end)
     {
         for (var round = 0; round < TestRoot.Scale(1, 2); round++)
         {
-            await AssertGoesOnAsync(await fixture.StartedAsync(), end);
+            await AssertGoesOnAsync(fixture.Cluster, end);
         }
     }
 
