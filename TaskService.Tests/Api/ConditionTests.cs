@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -91,6 +92,29 @@ public sealed class ConditionTests
                 }
             }
         }
+    }
+
+    [Theory]
+    [InlineData("If-Match: *\r\nIf-Match: nonsense", 412)]
+    [InlineData("If-Match: {0}\r\nIf-Match: nonsense", 412)]
+    [InlineData("If-Match: \"x\"\r\nIf-Match: {0}", 204)]
+    [InlineData("If-Match: *, {0}", 412)]
+    [InlineData("If-Match:", 412)]
+    [InlineData("If-None-Match: nonsense", 412)]
+    [InlineData("If-None-Match: \"x\"\r\nIf-None-Match: nonsense", 412)]
+    [InlineData("If-None-Match: \"x\", *", 412)]
+    [InlineData("If-None-Match: \"x\", , \"y\"", 204)]
+    [InlineData("If-None-Match:", 204)]
+    public async Task A_change_under_a_condition_that_is_none_is_not_made(string lines, int status)
+    {
+        await using var service = await RunningService.StartAsync();
+        var path = await service.CreateAsync(Some.TaskJson);
+        using var found = await service.SendAsync("GET", path);
+        var request = $"DELETE {path} HTTP/1.1\r\nHost: a\r\n{Fill(lines, found.Headers.ETag!.Tag)}\r\n\r\n";
+        var answer = await RawClient.SendAsync(service.Port, Encoding.Latin1.GetBytes(request));
+        Assert.Equal(status, answer.Status);
+        using var after = await service.SendAsync("GET", path);
+        Assert.Equal(status == 412 ? 200 : 404, (int)after.StatusCode);
     }
 
     [Theory]

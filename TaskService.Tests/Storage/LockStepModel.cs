@@ -122,7 +122,7 @@ internal sealed class LockStepModel
             return new LockStepExpectation(404);
         }
         var tag = task.ComputeVersion().ToString();
-        if (request.Conditions.Any(condition => condition.Names(condition.Tag == tag) != condition.IsMatch))
+        if (request.Conditions.Any(condition => !condition.AllowsChange(condition.Tag == tag)))
         {
             return new LockStepExpectation(412);
         }

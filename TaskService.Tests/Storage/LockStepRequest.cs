@@ -165,6 +165,9 @@ internal sealed record LockStepCondition(string Header, LockStepForm Form, strin
         };
     }
 
+    /// <inheritdoc cref="Names" path="/param"/>
+    public bool AllowsChange(bool isSame) => Form != LockStepForm.Nonsense && Names(isSame) == IsMatch;
+
     /// <param name="isSame">Whether the tag is that of what is there.</param>
     public bool Names(bool isSame) => Form switch
     {

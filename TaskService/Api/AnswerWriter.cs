@@ -37,7 +37,7 @@ internal sealed class AnswerWriter(bool debug)
             answer = Problem.From(Domain.ErrorKind.VersionMismatch);
             return ContentCoding.Identity;
         }
-        if (conditions.NoneMatchNames(answer.Tag))
+        if (conditions.ReaderHas(answer.Tag))
         {
             answer = answer with { Status = StatusCodes.Status304NotModified, Body = null, Tasks = null };
         }

@@ -19,12 +19,14 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     /// <summary>
     /// Whether <c>If-Match</c> lets this version through: it is listed, or everything is, or nothing is asked.
     /// </summary>
-    public bool MatchAllows(UInt128? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true);
+    public bool MatchAllows(UInt128? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true) == true;
 
-    /// <summary>
-    /// Whether <c>If-None-Match</c> names this version: a reader has it, and a writer must not change it.
-    /// </summary>
-    public bool NoneMatchNames(UInt128? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false);
+    /// <summary>Whether a reader has this version: <c>If-None-Match</c> names it.</summary>
+    public bool ReaderHas(UInt128? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false) == true;
+
+    /// <summary>Whether a writer may change this version.</summary>
+    public bool ChangeIsAllowed(UInt128 tag) =>
+        MatchAllows(tag) && (ifNoneMatch.Count == 0 || Lists(ifNoneMatch, tag, strong: false) == false);
 
     /// <summary>
     /// The tag of a representation: of the version, and of the coding if it has one (RFC 9110 section 8.8.3.3).
@@ -44,17 +46,23 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
         };
     }
 
-    // What is not a list of tags names nothing: a change is then refused, and a read answered in full.
-    private static bool Lists(StringValues header, UInt128? tag, bool strong)
+    /// <returns>
+    /// Null for what is neither a list of tags nor one asterisk: a change is then refused, and a read answered in full.
+    /// </returns>
+    private static bool? Lists(StringValues header, UInt128? tag, bool strong)
     {
-        if (!EntityTagHeaderValue.TryParseList(header, out var listed))
+        if (!EntityTagHeaderValue.TryParseStrictList(header, out var listed))
         {
-            return false;
+            // A list may be empty, which the parser does not know.
+            return header.All(string.IsNullOrWhiteSpace) ? false : null;
+        }
+        if (listed.Contains(EntityTagHeaderValue.Any))
+        {
+            return listed.Count == 1 ? true : null;
         }
         foreach (var item in listed)
         {
-            if (item.Equals(EntityTagHeaderValue.Any)
-                || (tag is { } version && !(strong && item.IsWeak) && VersionOf(item.Tag.AsSpan()) == version))
+            if (tag is { } version && !(strong && item.IsWeak) && VersionOf(item.Tag.AsSpan()) == version)
             {
                 return true;
             }

@@ -129,9 +129,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
     private static Predicate<TaskVersion>? Allows(HttpRequest request)
     {
         var conditions = new Preconditions(request.Headers);
-        return conditions.Any
-            ? version => conditions.MatchAllows(version.Hash) && !conditions.NoneMatchNames(version.Hash)
-            : null;
+        return conditions.Any ? version => conditions.ChangeIsAllowed(version.Hash) : null;
     }
 
     private static bool TryReadTask(byte[] body, out TaskEntry? entry, out Problem? problem)
