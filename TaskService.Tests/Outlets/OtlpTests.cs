@@ -165,9 +165,9 @@ public sealed class OtlpTests
 
     [Theory]
     [InlineData(429)]
-    [InlineData(500)]
+    [InlineData(502)]
     [InlineData(503)]
-    [InlineData(408)]
+    [InlineData(504)]
     public async Task What_is_not_taken_for_a_while_arrives_once_later(int status)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
@@ -182,7 +182,9 @@ public sealed class OtlpTests
     [Theory]
     [InlineData(400)]
     [InlineData(401)]
+    [InlineData(408)]
     [InlineData(413)]
+    [InlineData(500)]
     public async Task What_is_refused_is_dropped_and_counted_and_what_comes_then_arrives(int status)
     {
         using var hits = new LimitHits();

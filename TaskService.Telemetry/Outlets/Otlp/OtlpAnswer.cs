@@ -27,9 +27,9 @@ internal sealed class OtlpAnswer : DelegatingHandler
     /// <summary>Whether to send the same again is useless.</summary>
     public bool IsRefusal => grpcStatus switch
     {
-        // 408 is that of proxies.
-        null => status is >= (HttpStatusCode)400 and < (HttpStatusCode)500
-            and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests),
+        null => status is >= HttpStatusCode.BadRequest
+            and not (HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
+                or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout),
         // OK, CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS.
         0 or 1 or 4 or 10 or 11 or 14 or 15 => false,
         // It may be a quota that nothing fits in, unless the receiver says when to try again.
