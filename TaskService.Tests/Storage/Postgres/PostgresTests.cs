@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Npgsql;
 using TaskService.Domain;
+using TaskService.Storage.Postgres;
 using TaskService.Storage.Sql;
 using TaskService.Tests.Support;
 
@@ -76,6 +77,49 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
+    public async Task Tasks_are_found_by_their_index_by_one_plan_however_many_they_are()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using (var store = Store(database))
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+        servers.Primary.Execute(
+            "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), false, 'none', 'title'"
+            + " FROM generate_series(1, 50000) n; ANALYZE tasks",
+            database);
+        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await connection.OpenAsync();
+        await using var find = connection.CreateCommand();
+        find.CommandText = PostgresTaskStore.FindTasks;
+        var keys = find.Parameters.Add(new NpgsqlParameter<string[]>("@keys", []));
+        for (var count = 0; count < 10; count++)
+        {
+            keys.Value = Enumerable.Range(1, count).Select(n => $"{n:D8}").ToArray();
+            await find.PrepareAsync();
+            await using var reader = await find.ExecuteReaderAsync();
+            var rows = 0;
+            while (await reader.ReadAsync())
+            {
+                rows++;
+            }
+            Assert.Equal(count, rows);
+        }
+        await using var plans = connection.CreateCommand();
+        plans.CommandText = "SELECT generic_plans, custom_plans FROM pg_prepared_statements";
+        await using (var reader = await plans.ExecuteReaderAsync())
+        {
+            Assert.True(await reader.ReadAsync());
+            // PostgreSQL tries five times whether it is worth while to plan with the values.
+            Assert.Equal((5L, 5L), (reader.GetInt64(0), reader.GetInt64(1)));
+        }
+        find.CommandText = $"EXPLAIN {PostgresTaskStore.FindTasks}";
+        var plan = await PlanAsync(find);
+        Assert.Contains("tasks_pkey", plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Expired_keys_are_found_by_an_index()
     {
         var database = servers.Primary.CreateDatabase();
@@ -145,7 +189,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
                 Query: fields.GetProperty("query").GetString()!, Rows: fields.GetProperty("row_count").GetInt32()))
             .ToList();
         Assert.Contains((TaskSql.Insert, 1), statements);
-        Assert.Contains((TaskSql.Find, 1), statements);
+        Assert.Contains((PostgresTaskStore.FindTasks, 1), statements);
         Assert.Contains((TaskSql.Delete, 0), statements);
         Assert.DoesNotContain(statements, item => item.Query.Contains("secret", StringComparison.Ordinal));
     }

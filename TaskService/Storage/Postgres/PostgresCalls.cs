@@ -47,8 +47,10 @@ internal sealed class PostgresCalls : IAsyncDisposable
         name = ToName(serviceName);
         logger = loggers.CreateLogger<PostgresTaskStore>();
         servers = new PostgresServers(settings, name, loggers);
-        replicaReads = new(queries => ReadAsync(queries, usesReplica: true, after: null, CancellationToken.None));
-        primaryReads = new(queries => ReadAsync(queries, usesReplica: false, after: null, CancellationToken.None));
+        replicaReads = new(finds => ReadAsync(
+            PostgresQuery.Join(finds), usesReplica: true, after: null, CancellationToken.None));
+        primaryReads = new(finds => ReadAsync(
+            PostgresQuery.Join(finds), usesReplica: false, after: null, CancellationToken.None));
         changes = new(ChangeTogetherAsync);
     }
 
@@ -74,7 +76,7 @@ internal sealed class PostgresCalls : IAsyncDisposable
         try
         {
             cancel.ThrowIfCancellationRequested();
-            await (query.GoesTogether && after is null && !settings.RequestIdInName
+            await (query.Key is not null && after is null && !settings.RequestIdInName
                 ? (usesReplica ? replicaReads : primaryReads).SendAsync(query, cancel).WaitAsync(cancel)
                 : ReadAsync([query], usesReplica, after, cancel));
             Conclude(query, operation);
@@ -255,7 +257,11 @@ internal sealed class PostgresCalls : IAsyncDisposable
         }
         foreach (var query in queries)
         {
-            await query.ReadAsync(reader, cancel);
+            query.Forget();
+            while (await reader.ReadAsync(cancel))
+            {
+                query.Take(reader);
+            }
             await reader.NextResultAsync(cancel);
         }
         return true;

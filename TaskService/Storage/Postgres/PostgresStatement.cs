@@ -15,9 +15,6 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 
     public string Sql => sql;
 
-    /// <summary>Whether it may go with others in one round trip: it is short, and locks no row of another.</summary>
-    public bool GoesTogether { get; init; }
-
     /// <summary>How many rows were read or changed.</summary>
     public int RowCount { get; set; }
 
@@ -56,6 +53,9 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
+    /// <summary>Whether it may go with others in one transaction: it is short, and locks no row of another.</summary>
+    public bool GoesTogether { get; init; }
+
     /// <summary>Where it ends in the write-ahead log, at the latest; null when nobody will read behind it.</summary>
     public string? Position { get; set; }
 }
@@ -64,11 +64,60 @@ internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : Po
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
-    /// <summary>Whether a replica has answered.</summary>
-    public bool IsFromReplica { get; set; }
+    /// <summary>What it looks for, when that is all it does; null for a query that goes alone.</summary>
+    public string? Key { get; init; }
 
-    /// <summary>Reads the rows of the result that the reader stands before.</summary>
-    public abstract Task ReadAsync(NpgsqlDataReader reader, CancellationToken cancel);
+    /// <summary>Whether a replica has answered.</summary>
+    public virtual bool IsFromReplica { get; set; }
+
+    /// <summary>Looks for one row by what its first column is. Several such queries are one as well.</summary>
+    /// <param name="sql">Selects the rows of all <c>@keys</c>.</param>
+    /// <param name="key">Of the row.</param>
+    /// <param name="row">Reads the row that the reader stands on.</param>
+    public static PostgresQuery<T> Find<T>(string sql, string key, Func<NpgsqlDataReader, T> row) =>
+        new(sql, parameters => SetKeys(parameters, [key]), row) { Key = key };
+
+    /// <summary>Makes one query of those that have the same text.</summary>
+    /// <param name="finds">Made by <see cref="Find"/>; they get their rows.</param>
+    public static List<PostgresQuery> Join(List<PostgresQuery> finds) => finds is [_]
+        ? finds
+        : [.. finds.GroupBy(find => find.Sql).Select(same => new Joined(same.Key, same.ToLookup(find => find.Key!)))];
+
+    /// <summary>Takes the row that the reader stands on.</summary>
+    public abstract void Take(NpgsqlDataReader reader);
+
+    /// <summary>Forgets what a try that broke off has left.</summary>
+    public abstract void Forget();
+
+    private static void SetKeys(SqlParameters parameters, string[] keys) =>
+        parameters.Items.Add(new NpgsqlParameter<string[]>("@keys", keys));
+
+    private sealed class Joined(string sql, ILookup<string, PostgresQuery> finds)
+        : PostgresQuery(sql, parameters => SetKeys(parameters, [.. finds.Select(same => same.Key)]))
+    {
+        public override bool IsFromReplica
+        {
+            set => Each(find => find.IsFromReplica = value);
+        }
+
+        public override void Take(NpgsqlDataReader reader)
+        {
+            foreach (var find in finds[reader.GetString(0)])
+            {
+                find.Take(reader);
+            }
+        }
+
+        public override void Forget() => Each(find => find.Forget());
+
+        private void Each(Action<PostgresQuery> apply)
+        {
+            foreach (var find in finds.SelectMany(same => same))
+            {
+                apply(find);
+            }
+        }
+    }
 }
 
 /// <inheritdoc/>
@@ -79,23 +128,19 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
 {
     public List<T> Rows { get; private set; } = [];
 
-    public override async Task ReadAsync(NpgsqlDataReader reader, CancellationToken cancel)
+    public override void Take(NpgsqlDataReader reader)
     {
-        // What a try that broke off has left.
-        Rows = [];
-        Refusal = null;
-        while (await reader.ReadAsync(cancel))
+        try
         {
-            try
-            {
-                Rows.Add(row(reader));
-            }
-            catch (Exception error)
-            {
-                // Someone else wrote the row. Those behind it, of other queries as well, are read nevertheless.
-                Refusal = error;
-            }
+            Rows.Add(row(reader));
+            RowCount = Rows.Count;
         }
-        RowCount = Rows.Count;
+        catch (Exception error)
+        {
+            // Someone else wrote the row. Those behind it, of other queries as well, are read nevertheless.
+            Refusal = error;
+        }
     }
+
+    public override void Forget() => (Rows, RowCount, Refusal) = ([], 0, null);
 }

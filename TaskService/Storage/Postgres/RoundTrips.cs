@@ -12,6 +12,11 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
     private const int UnderWayMax = 4;
     private const int ItemsMax = 128;
 
+    // Before the next trip, whoever the last one has woken goes on, and who has come meanwhile gets here: a trip costs
+    // much the same for one item and for ten. Where enough wait already, nobody else is waited for.
+    private const int TurnsOfOthers = 3;
+    private const int ItemsEnough = 16;
+
     // Where a round trip takes less, waiting for the one under way costs less than another one; where it takes longer,
     // or hangs, others go meanwhile.
     private static readonly TimeSpan NewTimeMax = TimeSpan.FromMilliseconds(2);
@@ -72,6 +77,15 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
                 }
                 waiters.ForEach(waiter => waiter.Fail(error));
             }
+            await LetOthersComeAsync(waiters.Count);
+        }
+    }
+
+    private async ValueTask LetOthersComeAsync(int woken)
+    {
+        for (var turn = 0; turn < TurnsOfOthers && woken + waiting.Count > 1 && waiting.Count < ItemsEnough; turn++)
+        {
+            await Task.Yield();
         }
     }
 
