@@ -91,7 +91,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
         await connection.OpenAsync();
         await using var find = connection.CreateCommand();
-        find.CommandText = PostgresTaskStore.FindTasks;
+        find.CommandText = PostgresQuery.OfAll(TaskSql.Find, "@id");
         var keys = find.Parameters.Add(new NpgsqlParameter<string[]>("@keys", []));
         for (var count = 0; count < 10; count++)
         {
@@ -113,7 +113,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
             // PostgreSQL tries five times whether it is worth while to plan with the values.
             Assert.Equal((5L, 5L), (reader.GetInt64(0), reader.GetInt64(1)));
         }
-        find.CommandText = $"EXPLAIN {PostgresTaskStore.FindTasks}";
+        find.CommandText = $"EXPLAIN {find.CommandText}";
         var plan = await PlanAsync(find);
         Assert.Contains("tasks_pkey", plan, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
@@ -189,7 +189,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
                 Query: fields.GetProperty("query").GetString()!, Rows: fields.GetProperty("row_count").GetInt32()))
             .ToList();
         Assert.Contains((TaskSql.Insert, 1), statements);
-        Assert.Contains((PostgresTaskStore.FindTasks, 1), statements);
+        Assert.Contains((TaskSql.Find, 1), statements);
         Assert.Contains((TaskSql.Delete, 0), statements);
         Assert.DoesNotContain(statements, item => item.Query.Contains("secret", StringComparison.Ordinal));
     }

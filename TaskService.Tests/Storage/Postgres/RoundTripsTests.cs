@@ -203,7 +203,7 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
         {
             Volatile.Write(ref began, true);
             return items.Contains(1) ? hangs.Task : Task.CompletedTask;
-        });
+        }, turnsOfOthers: 3);
         var first = trips.SendAsync(1, CancellationToken.None);
         await Until.TrueAsync(() => Volatile.Read(ref began), "the first on its way");
         // It comes alone, and nobody after it.
@@ -229,7 +229,7 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
             items.ForEach(sent.Add);
             Interlocked.Increment(ref trips);
             await hangs.Task;
-        });
+        }, turnsOfOthers: 3);
         var waiting = new List<Task>();
         await Until.TrueAsync(
             () =>

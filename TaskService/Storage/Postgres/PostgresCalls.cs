@@ -47,11 +47,10 @@ internal sealed class PostgresCalls : IAsyncDisposable
         name = ToName(serviceName);
         logger = loggers.CreateLogger<PostgresTaskStore>();
         servers = new PostgresServers(settings, name, loggers);
-        replicaReads = new(finds => ReadAsync(
-            PostgresQuery.Join(finds), usesReplica: true, after: null, CancellationToken.None));
-        primaryReads = new(finds => ReadAsync(
-            PostgresQuery.Join(finds), usesReplica: false, after: null, CancellationToken.None));
-        changes = new(ChangeTogetherAsync);
+        replicaReads = new(finds => FindAsync(finds, usesReplica: true), turnsOfOthers: 3);
+        primaryReads = new(finds => FindAsync(finds, usesReplica: false), turnsOfOthers: 3);
+        // A commit waits for the disk.
+        changes = new(ChangeTogetherAsync, turnsOfOthers: 0);
     }
 
     public bool HasReplica => servers.HasReplica;
@@ -149,6 +148,9 @@ internal sealed class PostgresCalls : IAsyncDisposable
         operation.Fail(error);
         return PostgresErrors.Translate(error);
     }
+
+    private Task FindAsync(List<PostgresQuery> finds, bool usesReplica) =>
+        ReadAsync(PostgresQuery.Join(finds), usesReplica, after: null, CancellationToken.None);
 
     private async Task ReadAsync(
         List<PostgresQuery> queries, bool usesReplica, NpgsqlLogSequenceNumber? after, CancellationToken cancel)

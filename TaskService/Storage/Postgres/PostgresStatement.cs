@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
@@ -60,28 +61,40 @@ internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : Po
     public string? Position { get; set; }
 }
 
+/// <summary>What one row is looked for by.</summary>
+/// <param name="Name">Of the parameter.</param>
+/// <param name="Value">Of the first column.</param>
+internal readonly record struct PostgresKey(string Name, string Value);
+
 /// <summary>A statement that reads rows.</summary>
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
-    /// <summary>What it looks for, when that is all it does; null for a query that goes alone.</summary>
-    public string? Key { get; init; }
+    /// <summary>The row that it looks for, when that is all it does; null for a query that goes alone.</summary>
+    public PostgresKey? Key { get; init; }
 
     /// <summary>Whether a replica has answered.</summary>
     public virtual bool IsFromReplica { get; set; }
 
-    /// <summary>Looks for one row by what its first column is. Several such queries are one as well.</summary>
-    /// <param name="sql">Selects the rows of all <c>@keys</c>.</param>
-    /// <param name="key">Of the row.</param>
+    /// <summary>Looks for one row by what its first column is. Several such queries can be one.</summary>
+    /// <param name="sql">Compares with one parameter.</param>
+    /// <param name="key">That parameter.</param>
     /// <param name="row">Reads the row that the reader stands on.</param>
-    public static PostgresQuery<T> Find<T>(string sql, string key, Func<NpgsqlDataReader, T> row) =>
-        new(sql, parameters => SetKeys(parameters, [key]), row) { Key = key };
+    public static PostgresQuery<T> Find<T>(string sql, PostgresKey key, Func<NpgsqlDataReader, T> row) =>
+        new(sql, parameters => TaskSql.Set(parameters, key.Name, DbType.String, key.Value), row) { Key = key };
 
     /// <summary>Makes one query of those that have the same text.</summary>
     /// <param name="finds">Made by <see cref="Find"/>; they get their rows.</param>
     public static List<PostgresQuery> Join(List<PostgresQuery> finds) => finds is [_]
         ? finds
-        : [.. finds.GroupBy(find => find.Sql).Select(same => new Joined(same.Key, same.ToLookup(find => find.Key!)))];
+        : [.. finds.GroupBy(find => find.Sql).Select(
+            same => new Joined(
+                OfAll(same.Key, same.First().Key!.Value.Name), same.ToLookup(find => find.Key!.Value.Value)))];
+
+    /// <summary>The text of a query for one row, for the rows of all <c>@keys</c>.</summary>
+    public static string OfAll(string sql, string name) =>
+        // In a sub-select, the planner does not see how many there are: it makes one plan for all, else one each time.
+        sql.Replace($"= {name}", "= ANY((SELECT @keys)::text[])", StringComparison.Ordinal);
 
     /// <summary>Takes the row that the reader stands on.</summary>
     public abstract void Take(NpgsqlDataReader reader);
@@ -89,11 +102,9 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
     /// <summary>Forgets what a try that broke off has left.</summary>
     public abstract void Forget();
 
-    private static void SetKeys(SqlParameters parameters, string[] keys) =>
-        parameters.Items.Add(new NpgsqlParameter<string[]>("@keys", keys));
-
     private sealed class Joined(string sql, ILookup<string, PostgresQuery> finds)
-        : PostgresQuery(sql, parameters => SetKeys(parameters, [.. finds.Select(same => same.Key)]))
+        : PostgresQuery(sql, parameters => parameters.Items.Add(
+            new NpgsqlParameter<string[]>("@keys", [.. finds.Select(same => same.Key)])))
     {
         public override bool IsFromReplica
         {

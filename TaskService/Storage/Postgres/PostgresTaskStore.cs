@@ -28,11 +28,6 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
     // Only of the row that was read: of several who change it, one wins, and nothing is locked until then.
     private const string SameRow = " AND xmin = @xmin";
 
-    // In a sub-select the planner does not see how many keys there are: it makes one plan for all, else one each time.
-    private const string IsAnyKey = "= ANY((SELECT @keys)::text[])";
-
-    private static readonly string FindKeys = KeySql.Find.Replace("= @key", IsAnyKey, StringComparison.Ordinal);
-
     private static readonly string FindRow = TaskSql.Find.Replace(" FROM ", ", xmin FROM ", StringComparison.Ordinal);
 
     // The key first, since a task comes only with it.
@@ -45,9 +40,6 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     private readonly ILogger logger = loggers.CreateLogger<PostgresTaskStore>();
     private readonly PostgresCalls calls = new(settings, serviceName, loggers);
-
-    /// <summary>Selects the tasks with one of these ids.</summary>
-    public static string FindTasks { get; } = TaskSql.Find.Replace("= @id", IsAnyKey, StringComparison.Ordinal);
 
     public long? Revision => null;
 
@@ -112,14 +104,14 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
     {
-        var find = PostgresQuery.Find(FindKeys, key, KeySql.Read);
+        var find = PostgresQuery.Find(KeySql.Find, new("@key", key), KeySql.Read);
         await calls.ReadAsync(find, request: null, cancel);
         return find.Rows is [var create] ? create : null;
     }
 
     public async ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel)
     {
-        var find = PostgresQuery.Find(FindTasks, id, ReadTask);
+        var find = PostgresQuery.Find(TaskSql.Find, new("@id", id), ReadTask);
         await calls.ReadAsync(find, StoreRequest.Current, cancel);
         return find.Rows is [var row] ? Served(row) : null;
     }

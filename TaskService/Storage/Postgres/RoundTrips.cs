@@ -7,14 +7,17 @@ namespace TaskService.Storage.Postgres;
 /// that it wakes on both sides serve many.
 /// </summary>
 /// <param name="send">Sends some items and waits for what comes of them; when it fails, it fails for all.</param>
-internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
+/// <param name="turnsOfOthers">
+/// How often all who are ready get their turn before the next trip: those whom the last one has woken go on, and
+/// others get here, since a trip costs much the same for one item and for ten. 0 where a trip takes so long that they
+/// are here by its end.
+/// </param>
+internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
 {
     private const int UnderWayMax = 4;
     private const int ItemsMax = 128;
 
-    // Before the next trip, whoever the last one has woken goes on, and who has come meanwhile gets here: a trip costs
-    // much the same for one item and for ten. Where enough wait already, nobody else is waited for.
-    private const int TurnsOfOthers = 3;
+    // So many are worth a trip, whoever else may come.
     private const int ItemsEnough = 16;
 
     // Where a round trip takes less, waiting for the one under way costs less than another one; where it takes longer,
@@ -83,7 +86,7 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send)
 
     private async ValueTask LetOthersComeAsync(int woken)
     {
-        for (var turn = 0; turn < TurnsOfOthers && woken + waiting.Count > 1 && waiting.Count < ItemsEnough; turn++)
+        for (var turn = 0; turn < turnsOfOthers && woken + waiting.Count > 1 && waiting.Count < ItemsEnough; turn++)
         {
             await Task.Yield();
         }
