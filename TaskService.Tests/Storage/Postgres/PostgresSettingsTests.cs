@@ -19,11 +19,11 @@ public sealed class PostgresSettingsTests
 
     [Theory]
     [MemberData(nameof(Problems))]
-    public void What_is_wrong_is_said_with_its_place(string members, string problem)
+    public void What_is_wrong_is_said_once_with_its_place(string members, string problem)
     {
         var error = Assert.Throws<ConfigException>(() => Read(members));
-        Assert.Contains(error.Problems, line =>
-            line.StartsWith($"test.yaml:1: task-db.postgres.{problem}", StringComparison.Ordinal));
+        Assert.StartsWith(
+            $"test.yaml:1: task-db.postgres.{problem}", Assert.Single(error.Problems), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -29,14 +29,13 @@ internal sealed record PostgresSettings(
     {
         var pool = (int)section.Integer("pool-size", 16, 1, 1_000);
         var timeout = (int)section.Integer("command-timeout", 5, 1, 3_600);
-        var primary = Server(section, "primary", pool, timeout);
-        var replica = Server(section, "replica", pool, timeout);
+        var primary = Server(section, "primary", pool, timeout, isRequired: true);
+        var replica = Server(section, "replica", pool, timeout, isRequired: false);
         var wait = TimeSpan.FromMilliseconds(section.Integer("read-your-writes-wait-max-ms", 50, 0, 60_000));
         var routes = new ReadRoutes(Patterns(section, "force-primary"), Patterns(section, "force-replica"));
         var hasId = section.Flag("request-id-in-application-name", false);
         if (primary is null)
         {
-            section.Problem("primary", "must be a connection string such as \"Host=localhost;Username=me\"");
             return null;
         }
         // One server has one pool, and there is nothing to choose from.
@@ -62,11 +61,16 @@ internal sealed record PostgresSettings(
     public static bool IsOneServer(NpgsqlConnectionStringBuilder server) =>
         !server.Host!.Contains(',', StringComparison.Ordinal);
 
-    private static NpgsqlConnectionStringBuilder? Server(ConfigSection section, string key, int pool, int timeout)
+    private static NpgsqlConnectionStringBuilder? Server(
+        ConfigSection section, string key, int pool, int timeout, bool isRequired)
     {
         var text = section.Text(key, "", Masked);
         if (text.Length == 0)
         {
+            if (isRequired)
+            {
+                section.Problem(key, "must be a connection string such as \"Host=localhost;Username=me\"");
+            }
             return null;
         }
         try
