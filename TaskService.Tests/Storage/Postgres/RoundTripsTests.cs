@@ -64,6 +64,47 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
     }
 
     [Fact]
+    public async Task Reads_of_tasks_and_of_keys_that_wait_together_each_find_theirs_or_nothing()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: Patient, database: database);
+        var path = await service.CreateAsync("""{"title":"kept"}""");
+        var made = new string[Clients];
+        for (var i = 0; i < Clients; i += 4)
+        {
+            made[i] = await KeyedAsync(i);
+        }
+        await WhileLockedAsync(database, () => Enumerable.Range(0, Clients).Select(async i =>
+        {
+            switch (i % 4)
+            {
+                case 0:
+                    Assert.Equal(made[i], await KeyedAsync(i));
+                    break;
+                case 1:
+                    Assert.DoesNotContain(await KeyedAsync(i), made);
+                    break;
+                default:
+                    using (var answer = await service.SendAsync("GET", i % 4 == 2 ? path : $"/tasks/none-{i}"))
+                    {
+                        await PostgresService.AssertStatusAsync(
+                            i % 4 == 2 ? HttpStatusCode.OK : HttpStatusCode.NotFound, answer);
+                    }
+                    break;
+            }
+        }));
+
+        async Task<string> KeyedAsync(int key)
+        {
+            using var answer = await service.SendAsync(
+                "POST", "/tasks", RunningService.Json("""{"title":"keyed"}"""), ("Idempotency-Key", $"\"key-{key}\""));
+            await PostgresService.AssertStatusAsync(HttpStatusCode.Created, answer);
+            return answer.Headers.Location!.OriginalString;
+        }
+    }
+
+    [Fact]
     public async Task A_create_that_is_refused_takes_no_other_with_it()
     {
         var database = servers.Primary.CreateDatabase();
