@@ -48,24 +48,16 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     [MemberData(nameof(Lists))]
     public async Task A_page_of_a_list_is_found_by_an_index_and_comes_in_its_order(string filter, string index)
     {
-        var database = servers.Primary.CreateDatabase();
-        await using (var store = Store(database))
-        {
-            await store.OpenAsync(CancellationToken.None);
-        }
-        servers.Primary.Execute(
+        await using var connection = await FilledAsync(
             "INSERT INTO tasks (id, completed, priority, due_date, title) SELECT to_char(n, 'FM00000000'),"
             + " n % 100 = 0, CASE n % 100 WHEN 1 THEN 'high' ELSE 'none' END, n * 1000000::bigint, 'title'"
-            + " FROM generate_series(1, 50000) n; ANALYZE tasks",
-            database);
+            + " FROM generate_series(1, 50000) n; ANALYZE tasks");
         var query = new TaskQuery
         {
             Completed = filter == "completed" ? true : null,
             Priority = filter == "priority" ? TaskPriority.High : null,
             DueBefore = filter == "due" ? DateTimeOffset.UnixEpoch.AddSeconds(100) : null,
         };
-        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
-        await connection.OpenAsync();
         await using var explain = connection.CreateCommand();
         explain.CommandText = $"EXPLAIN {TaskSql.List(query)}";
         TaskSql.SetQuery(explain, query, filter == "due" ? "" : "00010000", 32);
@@ -79,17 +71,9 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     [Fact]
     public async Task Tasks_are_found_by_their_index_by_one_plan_however_many_they_are()
     {
-        var database = servers.Primary.CreateDatabase();
-        await using (var store = Store(database))
-        {
-            await store.OpenAsync(CancellationToken.None);
-        }
-        servers.Primary.Execute(
+        await using var connection = await FilledAsync(
             "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), false, 'none', 'title'"
-            + " FROM generate_series(1, 50000) n; ANALYZE tasks",
-            database);
-        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
-        await connection.OpenAsync();
+            + " FROM generate_series(1, 50000) n; ANALYZE tasks");
         await using var find = connection.CreateCommand();
         find.CommandText = PostgresQuery.OfAll(TaskSql.Find, "@id");
         var keys = find.Parameters.Add(new NpgsqlParameter<string[]>("@keys", []));
@@ -122,17 +106,9 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     [Fact]
     public async Task Expired_keys_are_found_by_an_index()
     {
-        var database = servers.Primary.CreateDatabase();
-        await using (var store = Store(database))
-        {
-            await store.OpenAsync(CancellationToken.None);
-        }
-        servers.Primary.Execute(
+        await using var connection = await FilledAsync(
             "INSERT INTO idempotency_keys SELECT n, '', '', '', n FROM generate_series(1, 50000) n;"
-            + " ANALYZE idempotency_keys",
-            database);
-        await using var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
-        await connection.OpenAsync();
+            + " ANALYZE idempotency_keys");
         await using var explain = connection.CreateCommand();
         explain.CommandText = $"EXPLAIN {KeySql.DeleteExpired}";
         KeySql.SetExpiry(explain, DateTimeOffset.UnixEpoch + RememberedCreate.KeptTime);
@@ -266,6 +242,21 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
 
     private ITaskStore Store(string database) =>
         PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+
+    /// <summary>Makes the tables and puts rows into them.</summary>
+    /// <returns>A session of its own.</returns>
+    private async Task<NpgsqlConnection> FilledAsync(string insert)
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using (var store = Store(database))
+        {
+            await store.OpenAsync(CancellationToken.None);
+        }
+        servers.Primary.Execute(insert, database);
+        var connection = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await connection.OpenAsync();
+        return connection;
+    }
 
     private static async Task<string> PlanAsync(NpgsqlCommand explain)
     {
