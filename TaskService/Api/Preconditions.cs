@@ -47,7 +47,7 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     }
 
     /// <returns>
-    /// Null for what is neither a list of tags nor one asterisk: a change is then refused, and a read answered in full.
+    /// Null for what is neither a list of tags nor one asterisk: no change is made then, and no reader has it.
     /// </returns>
     private static bool? Lists(StringValues header, UInt128? tag, bool strong)
     {
