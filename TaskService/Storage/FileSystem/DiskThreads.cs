@@ -13,7 +13,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
 
     private readonly object gate = new();
     // What is given up while it waits goes at once: behind a disk that hangs are no more than those who wait.
-    private readonly LinkedList<Action> queue = new();
+    private readonly LinkedList<Func<Action>> queue = new();
     private int threads;
     private int idle;
     private bool isEnding;
@@ -55,7 +55,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         }
     }
 
-    private LinkedListNode<Action> Enqueue(Action work)
+    private LinkedListNode<Func<Action>> Enqueue(Func<Action> work)
     {
         lock (gate)
         {
@@ -68,6 +68,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
             else if (threads < ThreadsMax)
             {
                 threads++;
+                idle++;
                 new Thread(RunAll) { IsBackground = true, Name = "disk" }.Start();
             }
             return item;
@@ -75,7 +76,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
     }
 
     /// <returns>False when a thread has it already.</returns>
-    private bool TryTakeBack(LinkedListNode<Action> item)
+    private bool TryTakeBack(LinkedListNode<Func<Action>> item)
     {
         lock (gate)
         {
@@ -88,20 +89,25 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         }
     }
 
-    private void Run<T>(Func<T> work, TaskCompletionSource<T> done)
+    /// <returns>Gives the result to whoever waits for it.</returns>
+    private Action Run<T>(Func<T> work, TaskCompletionSource<T> done)
     {
         try
         {
-            done.TrySetResult(work());
+            var result = work();
+            return () => done.TrySetResult(result);
         }
 #pragma warning disable CA1031 // Whoever waits for the work gets it.
         catch (Exception error)
 #pragma warning restore CA1031
         {
-            if (!done.TrySetException(error))
+            return () =>
             {
-                logger.LogError(error, "A change failed that nobody waited for any more");
-            }
+                if (!done.TrySetException(error))
+                {
+                    logger.LogError(error, "A change failed that nobody waited for any more");
+                }
+            };
         }
     }
 
@@ -109,16 +115,21 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
     {
         while (Take() is { } work)
         {
-            work();
+            var answer = work();
+            // Free before anybody hears of it: who sends one change after the other needs one thread only.
+            lock (gate)
+            {
+                idle++;
+            }
+            answer();
         }
     }
 
     /// <returns>Null at the end.</returns>
-    private Action? Take()
+    private Func<Action>? Take()
     {
         lock (gate)
         {
-            idle++;
             while (queue.Count == 0 && !isEnding)
             {
                 Monitor.Wait(gate);

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using TaskService.Storage.FileSystem;
+
+namespace TaskService.Tests.Storage.FileSystem;
+
+/// <summary>The threads that wait for the disk.</summary>
+public sealed class DiskThreadsTests
+{
+    [Fact]
+    public async Task Changes_one_after_the_other_need_one_thread()
+    {
+        using var threads = new DiskThreads(NullLogger.Instance);
+        var used = new HashSet<int>();
+        for (var i = 0; i < 100_000; i++)
+        {
+            used.Add(await threads.RunAsync(() => Environment.CurrentManagedThreadId, CancellationToken.None));
+        }
+        Assert.Single(used);
+    }
+}
