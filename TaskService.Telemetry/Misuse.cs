@@ -12,15 +12,6 @@ internal static class Misuse
     private static readonly Counter<long> Ignored = Meter.CreateCounter<long>(
         "taskservice.operation.ignored", "{change}", "Changes of operations that were ignored, by reason.");
 
-    public static void Count(string reason)
-    {
-        try
-        {
-            Ignored.Add(1, new KeyValuePair<string, object?>("reason", reason));
-        }
-        catch (Exception)
-        {
-            // Who listens to the meter runs here, and its error is not the caller's.
-        }
-    }
+    public static void Count(string reason) =>
+        Ignored.AddSafely(1, new KeyValuePair<string, object?>("reason", reason));
 }

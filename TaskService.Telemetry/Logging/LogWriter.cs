@@ -110,7 +110,7 @@ public sealed class LogWriter : IDisposable
     private void Drop(int lines)
     {
         Interlocked.Add(ref dropped, lines);
-        Drops.Add(lines, new KeyValuePair<string, object?>("handler", name));
+        Drops.AddSafely(lines, new KeyValuePair<string, object?>("handler", name));
     }
 
     private void Run()

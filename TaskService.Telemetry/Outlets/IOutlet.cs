@@ -21,8 +21,11 @@ public interface IMeterOutlet
     /// <summary>How often.</summary>
     TimeSpan MetersInterval { get; }
 
+    /// <summary>How long sending may take; then it has failed.</summary>
+    TimeSpan MetersTimeMax => TimeSpan.FromSeconds(1);
+
     /// <summary>Sends what was measured since the last time.</summary>
-    /// <exception cref="Exception">It could not; what is lost by that is counted, and the next time comes.</exception>
+    /// <exception cref="Exception">It could not, which is counted, and the next time comes.</exception>
     ValueTask SendMetersAsync(CancellationToken cancel);
 }
 

@@ -5,7 +5,9 @@ namespace TaskService.Telemetry.Outlets;
 /// <summary>Has an outlet send what meters measure, time and again, and once more at the end.</summary>
 internal sealed class MeterTimer : IAsyncDisposable
 {
-    private static readonly TimeSpan SendTimeMax = TimeSpan.FromSeconds(1);
+    // Of one that does not heed its token, and of any once the end has come.
+    private static readonly TimeSpan GraceTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(2);
 
     private static readonly Meter Meter = new("TaskService.Telemetry");
 
@@ -33,21 +35,32 @@ internal sealed class MeterTimer : IAsyncDisposable
     private async Task RunAsync()
     {
         using var timer = new PeriodicTimer(outlet.MetersInterval);
-        while (!stopping.IsCancellationRequested)
+        bool isLast;
+        do
         {
             Task tick = timer.WaitForNextTickAsync(stopping.Token).AsTask();
             await tick.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            using var time = new CancellationTokenSource(SendTimeMax);
-            try
-            {
-                // In a thread that it may block, and not longer, also when it does not heed its token.
-                var sent = Task.Run(() => outlet.SendMetersAsync(time.Token).AsTask());
-                await sent.WaitAsync(SendTimeMax * 2).ConfigureAwait(false);
-            }
-            catch (Exception)
-            {
-                Failures.Add(1, new KeyValuePair<string, object?>("outlet", name));
-            }
+            // Else what is measured while they are sent would not be.
+            isLast = stopping.IsCancellationRequested;
+            await SendAsync().ConfigureAwait(false);
+        }
+        while (!isLast);
+    }
+
+    private async Task SendAsync()
+    {
+        using var time = new CancellationTokenSource(outlet.MetersTimeMax);
+        using var over = new CancellationTokenSource();
+        await using var closing = stopping.Token.UnsafeRegister(_ => over.CancelAfter(ClosingTimeMax), null);
+        try
+        {
+            // In a thread that it may block, and not longer, also when it does not heed its token.
+            var sent = Task.Run(() => outlet.SendMetersAsync(time.Token).AsTask());
+            await sent.WaitAsync(outlet.MetersTimeMax + GraceTime, over.Token).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            Failures.AddSafely(1, new KeyValuePair<string, object?>("outlet", name));
         }
     }
 }

@@ -40,15 +40,8 @@ internal sealed class OutletDrops(string outlet, DropsWarning warn, TimeProvider
                 reporting = OutletQueue.RunApart(ReportAsync);
             }
         }
-        try
-        {
-            // Outside of the gate, since whoever listens to the meter runs here.
-            Counter.Add(records, new("outlet", outlet), new KeyValuePair<string, object?>("reason", reason));
-        }
-        catch (Exception)
-        {
-            // A listener's error is neither the caller's nor the outlet's.
-        }
+        // Outside of the gate, since whoever listens to the meter runs here.
+        Counter.AddSafely(records, new("outlet", outlet), new("reason", reason));
     }
 
     /// <summary>Says the end of drops that go on. Those that come later are counted, but not said.</summary>

@@ -180,6 +180,7 @@ public sealed class OtlpTests
     }
 
     [Theory]
+    [InlineData(307)]
     [InlineData(400)]
     [InlineData(401)]
     [InlineData(408)]

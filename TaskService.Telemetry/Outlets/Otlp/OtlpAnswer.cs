@@ -27,7 +27,8 @@ internal sealed class OtlpAnswer : DelegatingHandler
     /// <summary>Whether to send the same again is useless.</summary>
     public bool IsRefusal => grpcStatus switch
     {
-        null => status is >= HttpStatusCode.BadRequest
+        // Redirects are not followed.
+        null => status is >= HttpStatusCode.MultipleChoices
             and not (HttpStatusCode.TooManyRequests or HttpStatusCode.BadGateway
                 or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout),
         // OK, CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS.

@@ -54,6 +54,8 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
 
     public TimeSpan MetersInterval => settings.MetersInterval;
 
+    public TimeSpan MetersTimeMax => settings.Metrics.AttemptTimeMax;
+
     /// <summary>Sends the spans of a batch. It blocks, and ends by its own time.</summary>
     /// <exception cref="IOException">They may be sent again: nobody answered, or that it is not for ever.</exception>
     /// <exception cref="OutletBusyException">The same, and the receiver has said when.</exception>
@@ -76,7 +78,9 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
         throw error;
     }
 
-    /// <summary>Sends what the meters have measured. Sums since the start lose nothing by a failure.</summary>
+    /// <summary>
+    /// Sends what the meters have measured. Sums since the start lose nothing by a failure; changes are lost with it.
+    /// </summary>
     /// <exception cref="IOException">The receiver did not take it.</exception>
     public ValueTask SendMetersAsync(CancellationToken cancel) =>
         metrics.Collect((int)settings.Metrics.AttemptTimeMax.TotalMilliseconds)

@@ -1,0 +1,113 @@
+using System.Diagnostics.Metrics;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Outlets;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Outlets;
+
+/// <summary>Meters are sent time and again, whatever happens, and once more at the end.</summary>
+public sealed class MeterTimerTests : IDisposable
+{
+    private readonly MeterListener listener = new();
+    private static int tests;
+
+    private readonly string name = $"meters-{Interlocked.Increment(ref tests)}";
+    private int failures;
+
+    public MeterTimerTests()
+    {
+        listener.InstrumentPublished = (instrument, own) =>
+        {
+            if (instrument.Name == "taskservice.outlet.meter.failures")
+            {
+                own.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) =>
+        {
+            if (tags.Contains(new("outlet", name)))
+            {
+                Interlocked.Increment(ref failures);
+                throw new InvalidOperationException("a listener");
+            }
+        });
+        listener.Start();
+    }
+
+    public void Dispose() => listener.Dispose();
+
+    [Fact]
+    public async Task Whatever_the_outlet_and_a_listener_throw_meters_are_sent_again_and_it_ends_well()
+    {
+        var outlet = new SomeMeters(_ => throw new IOException("no meters"));
+        await using (var telemetry = Open(outlet))
+        {
+            telemetry.Start("a").Dispose();
+            await Until.TrueAsync(() => outlet.Calls > 2, "meters that are sent a third time");
+        }
+        Assert.Equal(outlet.Calls, failures);
+        Assert.Equal(["a"], outlet.Sent);
+    }
+
+    [Fact]
+    public async Task What_is_measured_while_meters_are_sent_is_sent_at_the_end()
+    {
+        var held = new TaskCompletionSource();
+        var outlet = new SomeMeters(_ => held.Task);
+        var telemetry = Open(outlet);
+        await Until.TrueAsync(() => outlet.Calls == 1, "meters that are sent");
+        var closing = telemetry.DisposeAsync();
+        held.SetResult();
+        await closing;
+        Assert.Equal((2, 0), (outlet.Calls, failures));
+    }
+
+    [Fact]
+    public async Task One_that_may_take_its_time_has_not_failed_before()
+    {
+        using var slow = new PeriodicTimer(TimeSpan.FromMilliseconds(2_500));
+        var outlet = new SomeMeters(async cancel => await slow.WaitForNextTickAsync(cancel))
+        {
+            MetersTimeMax = Until.Limit,
+        };
+        await using (Open(outlet))
+        {
+            await Until.TrueAsync(() => outlet.Ended > 0, "meters that were sent");
+            Assert.Equal(0, failures);
+        }
+    }
+
+    private TelemetrySystem Open(SomeMeters outlet) => new(
+        new TelemetrySettings { Outlets = [new OutletSettings(name, OutletInput.Operations, () => outlet, new())] },
+        (_, _, _) => { });
+
+    /// <summary>Sends operations, and meters as it is told.</summary>
+    private sealed class SomeMeters(Func<CancellationToken, Task> send) : IOutlet, IMeterOutlet
+    {
+        private int calls;
+        private int ended;
+
+        public int Calls => Volatile.Read(ref calls);
+
+        public int Ended => Volatile.Read(ref ended);
+
+        public List<string> Sent { get; } = [];
+
+        public TimeSpan MetersInterval => TimeSpan.FromMilliseconds(1);
+
+        public TimeSpan MetersTimeMax { get; init; } = TimeSpan.FromSeconds(1);
+
+        public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
+        {
+            Sent.AddRange(batch.Select(record => record.Type));
+            return ValueTask.CompletedTask;
+        }
+
+        public async ValueTask SendMetersAsync(CancellationToken cancel)
+        {
+            Interlocked.Increment(ref calls);
+            await send(cancel);
+            Interlocked.Increment(ref ended);
+        }
+    }
+}
