@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
@@ -88,6 +89,9 @@ public sealed class Operation : IDisposable
     /// <summary>Stands for what nobody reads: it takes everything and keeps nothing.</summary>
     internal static Operation None { get; } = new(TelemetrySystem.Off, "", "") { hasEnded = 1 };
 
+    /// <summary>Keys that belong to whoever started it, and are set with its end only.</summary>
+    internal FrozenSet<string>? Reserved { get; init; }
+
     internal TelemetrySystem Telemetry { get; }
 
     /// <summary>The one that was current when it started.</summary>
@@ -103,12 +107,13 @@ public sealed class Operation : IDisposable
 
     /// <summary>Sets a field.</summary>
     /// <param name="key">
-    /// Lower case with underscores, such as <c>row_count</c>; a dot goes one level down, as in <c>user.name</c>.
+    /// Lower case with underscores, such as <c>row_count</c>; a dot goes one level down, as in <c>user.name</c>. Those
+    /// that the service gives a request itself, such as <c>status</c>, are not set.
     /// </param>
     /// <param name="value">A text, number, boolean, duration, list or null.</param>
     public void Set(string key, FieldValue value)
     {
-        if (Fields() is { } list)
+        if (FieldsFor(key) is { } list)
         {
             lock (list)
             {
@@ -132,7 +137,7 @@ public sealed class Operation : IDisposable
     /// <summary>Adds to a number, which begins at 0.</summary>
     public void Add(string key, FieldValue number)
     {
-        if (Fields() is { } list)
+        if (FieldsFor(key) is { } list)
         {
             lock (list)
             {
@@ -144,7 +149,7 @@ public sealed class Operation : IDisposable
     /// <summary>Adds to a list, which begins empty.</summary>
     public void Append(string key, FieldValue item)
     {
-        if (Fields() is { } list)
+        if (FieldsFor(key) is { } list)
         {
             lock (list)
             {
@@ -252,8 +257,30 @@ public sealed class Operation : IDisposable
         ? enclosing.startTime + Stopwatch.GetElapsedTime(enclosing.started, started)
         : DateTime.UtcNow;
 
-    private FieldList? Fields() =>
-        this == None ? null : fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+    // Null when the field is not to be set.
+    private FieldList? FieldsFor(string? key)
+    {
+        if (this == None)
+        {
+            return null;
+        }
+        if (key is null || IsReserved(key))
+        {
+            Misuse.Count(key is null ? "no-key" : "reserved");
+            return null;
+        }
+        return fields ?? Interlocked.CompareExchange(ref fields, new FieldList(), null) ?? fields;
+    }
+
+    private bool IsReserved(ReadOnlySpan<char> key)
+    {
+        if (Reserved is null)
+        {
+            return false;
+        }
+        var dot = key.IndexOf('.');
+        return Reserved.GetAlternateLookup<ReadOnlySpan<char>>().Contains(dot < 0 ? key : key[..dot]);
+    }
 
     private static ReadOnlySpan<Field> Join(ReadOnlySpan<Field> first, FieldList own)
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Collections.Frozen;
 using System.Diagnostics;
 using System.Security.Cryptography;
 using TaskService.Telemetry.Outlets;
@@ -74,12 +75,14 @@ public sealed class TelemetrySystem : IAsyncDisposable
     /// <summary>Starts the operation of a request, which is current from now on.</summary>
     /// <param name="id">Of the request; 1 to 128 visible ASCII characters.</param>
     /// <param name="remote">What its headers say of its trace.</param>
-    public Operation StartRequest(string id, RemoteTrace? remote)
+    /// <param name="reserved">Keys of fields that it gets with its end, which code on the way must not set.</param>
+    public Operation StartRequest(string id, RemoteTrace? remote, FrozenSet<string>? reserved = null)
     {
         const string type = "request";
         return Begin(new Operation(this, id, type, remote: remote, kind: ActivityKind.Server)
         {
             IsEvent = SampleOf(type)?.Decide(type, null, null) != false,
+            Reserved = reserved,
         });
     }
 

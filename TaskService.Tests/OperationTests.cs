@@ -72,13 +72,41 @@ public sealed class OperationTests : IAsyncLifetime
         operation.Set("a.b", 1);
         operation.Add("a", 1);
         operation.Append("a", 1);
+        operation.Set(null!, 1);
+        operation.Add(null!, 1);
+        operation.Append(null!, 1);
         operation.Dispose();
         operation.Set("late", 1);
         Operation.Current?.Set("a", "not there any more");
         Assert.Equal("""{"a":"text"}""", Body(await events.ReadAsync()));
         Assert.All(
-            new[] { "below-a-value", "not-a-number", "not-a-list", "ended" },
+            new[] { "below-a-value", "not-a-number", "not-a-list", "no-key", "ended" },
             reason => Assert.InRange(hits[$"taskservice.operation.ignored {reason}"], 1, long.MaxValue));
+    }
+
+    [Fact]
+    public async Task Whatever_changes_an_operation_after_its_end_is_counted()
+    {
+        Action<Operation>[] changes =
+        [
+            operation => operation.Set("late", 1),
+            operation => operation.Add("late", 1),
+            operation => operation.Append("late", 1),
+            operation => operation.Time("late").Dispose(),
+        ];
+        var operation = events.Telemetry.Start("work");
+        operation.Dispose();
+        foreach (var change in changes)
+        {
+            using var hits = new LimitHits();
+            // Other tests may do so at the same time, but never so often.
+            for (var i = 0; i < 1_000; i++)
+            {
+                change(operation);
+            }
+            Assert.InRange(hits["taskservice.operation.ignored ended"], 1_000, long.MaxValue);
+        }
+        Assert.Equal("{}", Body(await events.ReadAsync()));
     }
 
     [Fact]
@@ -92,12 +120,13 @@ public sealed class OperationTests : IAsyncLifetime
         });
 
     [Fact]
-    public Task More_fields_and_items_than_there_is_room_for_are_left_out()
+    public async Task More_fields_and_items_than_there_is_room_for_are_left_out_and_counted()
     {
+        using var hits = new LimitHits();
         var fields = Enumerable.Range(0, FieldList.ItemsMax + 5).ToList();
         var expected = string.Join(',', fields.Take(FieldList.ItemsMax - 1).Select(i => $"\"f{i}\":{i}"));
         var items = string.Join(',', Enumerable.Range(0, FieldList.ListItemsMax));
-        return AssertBodyAsync(
+        await AssertBodyAsync(
             $$"""{"list":[{{items}}],{{expected}}}""",
             operation =>
             {
@@ -107,6 +136,9 @@ public sealed class OperationTests : IAsyncLifetime
                 }
                 fields.ForEach(i => operation.Set(string.Create(CultureInfo.InvariantCulture, $"f{i}"), i));
             });
+        // No other test has so many.
+        Assert.Equal(5, hits["taskservice.operation.ignored list-items-max"]);
+        Assert.Equal(6, hits["taskservice.operation.ignored fields-max"]);
     }
 
     [Theory]

@@ -51,8 +51,8 @@ public static class TracePropagation
     /// </summary>
     /// <param name="carrier">Has the headers; handed to <paramref name="get"/>.</param>
     /// <param name="get">
-    /// The first value of a header, or null. It should ignore case, and join several values of <c>tracestate</c> and
-    /// <c>baggage</c> with commas.
+    /// The first value of a header, or null. It should ignore case, join several values of <c>tracestate</c> and
+    /// <c>baggage</c> with commas, and take a <c>traceparent</c> that comes twice for none, as the W3C's tests do.
     /// </param>
     public static RemoteTrace? Read<T>(T carrier, Func<T, string, string?> get)
     {

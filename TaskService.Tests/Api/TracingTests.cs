@@ -1,9 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using TaskService.Telemetry;
+using TaskService.Telemetry.Propagation;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -13,6 +16,7 @@ public sealed class TracingTests
 {
     private const string Trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     private const string Span = "00f067aa0ba902b7";
+    private const string Other = "0af7651916cd43dd8448eb211c80319c";
 
     [Fact]
     public async Task Two_services_one_trace_right_parents_one_request_id()
@@ -187,6 +191,67 @@ public sealed class TracingTests
     }
 
     [Fact]
+    public async Task Code_sets_fields_of_its_request_but_none_that_the_line_has_itself()
+    {
+        using var hits = new LimitHits();
+        await using var app = await ObservedApp.StartAsync("statistics: true", addRoutes: routes =>
+            routes.Add("GET", "/sets", (_, _) =>
+            {
+                Operations.Set("status", 7);
+                Operations.Set("status.text", "seven");
+                Operations.Add("bytes", 7);
+                Operations.Append("route", "seven");
+                Operations.Time("time_ms").Dispose();
+                Operations.Set("reason", "none");
+                Operations.Set("statuses", 7);
+                return Task.CompletedTask;
+            }));
+        await app.GetAsync("/sets");
+        var body = Assert.Single(await app.EventsAsync(1)).GetProperty("body").GetRawText();
+        Assert.EndsWith(
+            """
+            "status":200,"route":"/sets","bytes":0,"user_agent":null,"statuses":7}
+            """,
+            body,
+            StringComparison.Ordinal);
+        var line = (await app.Logs.LinesAsync("logfmt", 2))[1];
+        Assert.DoesNotContain("seven", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("reason", line, StringComparison.Ordinal);
+        Assert.EndsWith(" statuses=7", line, StringComparison.Ordinal);
+        Assert.Equal(2, line.Split("status=").Length);
+        Assert.Equal("route.GET./sets.200", string.Join('.', Assert.Single(app.Statistics!.Snapshot()).Name.Flat));
+        Assert.Equal(6, hits["taskservice.operation.ignored reserved"]);
+    }
+
+    [Fact]
+    public async Task A_call_tells_the_sizes_of_both_bodies_where_they_are_known()
+    {
+        await using var app = await ObservedApp.StartAsync(addRoutes: routes =>
+        {
+            routes.Add("POST", "/target", async (http, cancel) =>
+            {
+                await http.Request.Body.CopyToAsync(Stream.Null, cancel);
+                http.Response.ContentLength = http.Request.ContentLength is null ? null : 5;
+                await http.Response.WriteAsync("12345", cancel);
+            });
+            routes.Add("GET", "/posts", async (http, cancel) =>
+            {
+                using var client = ObservedApp.ClientOf(http);
+                var target = new Uri($"http://{http.Request.Host}/target");
+                using var known = await client.PostAsync(target, new StringContent("123"), cancel);
+                using var chunked = await client.PostAsync(target, new StreamContent(http.Request.Body), cancel);
+            });
+        });
+        await app.GetAsync("/posts");
+        var calls = (await app.EventsAsync(5)).Where(one => Text(one, "type") == "request.httpclient");
+        Assert.Equal(
+            [("3", "5"), ("null", "null")],
+            calls.Select(one => one.GetProperty("body")).Select(body => (
+                body.GetProperty("request").GetProperty("size").GetRawText(),
+                body.GetProperty("response").GetProperty("size").GetRawText())));
+    }
+
+    [Fact]
     public async Task A_call_that_waits_is_observed_as_well()
     {
         await using var app = await ObservedApp.StartAsync();
@@ -219,6 +284,57 @@ public sealed class TracingTests
         var one = Assert.Single(await app.EventsAsync(1));
         Assert.Matches("^[0-9a-f]{32}$", Text(one, "trace_id"));
         Assert.False(one.TryGetProperty("parent_id", out _));
+    }
+
+    // W3C, by its test suite, takes a traceparent that comes twice for none. Of B3, the first value counts.
+    [Theory]
+    [InlineData($"traceparent: 00-{Trace}-{Span}-01\r\ntraceparent: 00-{Other}-{Span}-01", null)]
+    [InlineData($"traceparent: 00-{Trace}-{Span}-01\r\ntracestate: a=1\r\ntracestate: b=2", "a=1,b=2")]
+    [InlineData($"b3: {Trace}-{Span}-1\r\nb3: {Other}-{Span}-1", "")]
+    [InlineData($"X-B3-SpanId: {Span}\r\nX-B3-TraceId: {Trace}\r\nX-B3-TraceId: {Other}", "")]
+    public async Task Of_trace_headers_that_come_twice(string headers, string? state)
+    {
+        await using var app = await ObservedApp.StartAsync();
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(app.Address.Host, app.Address.Port);
+        // HTTP/1.0, so that the answer is as it is written. No client library sends a header in two lines.
+        await connection.Client.SendAsync(Encoding.ASCII.GetBytes(
+            $"GET /calls?{app.Address}headers HTTP/1.0\r\nbaggage: a=1\r\nbaggage: b=2\r\n{headers}\r\n\r\n"));
+        using var reader = new StreamReader(connection.GetStream());
+        var answer = (await reader.ReadToEndAsync()).Split("\r\n\r\n", 2);
+        Assert.StartsWith("HTTP/1.1 200 ", answer[0], StringComparison.Ordinal);
+        var sent = JsonElement.Parse(answer[1]);
+        var isSame = Text(sent, "traceparent").StartsWith($"00-{Trace}-", StringComparison.Ordinal);
+        Assert.Equal(state is not null, isSame);
+        Assert.DoesNotContain(Other, answer[1], StringComparison.Ordinal);
+        Assert.Equal(state ?? "", sent.TryGetProperty("tracestate", out var told) ? told.GetString() : "");
+        Assert.Equal("a=1,b=2", Text(sent, "baggage"));
+    }
+
+    [Theory]
+    [InlineData("00")]
+    [InlineData("01")]
+    public async Task Where_nobody_reads_anything_the_trace_goes_on_all_the_same(string flags)
+    {
+        await using var app = await ObservedApp.StartAsync();
+        using var client = new HttpClient(new OperationHandler
+        {
+            InnerHandler = new SocketsHttpHandler(),
+        });
+        var caller = TracePropagation.Read(
+            new Dictionary<string, string>
+            {
+                ["traceparent"] = $"00-{Trace}-{Span}-{flags}",
+                ["tracestate"] = "a=1",
+                ["baggage"] = "user=7",
+            },
+            static (headers, name) => headers.GetValueOrDefault(name));
+        TelemetrySystem.Off.StartRequest("ours", caller);
+        var sent = JsonElement.Parse(await client.GetStringAsync(new Uri(app.Address, "/headers")));
+        Assert.Matches($"^00-{Trace}-(?!{Span})[0-9a-f]{{16}}-{flags}$", Text(sent, "traceparent"));
+        Assert.Equal(
+            ("a=1", "user=7", "ours"),
+            (Text(sent, "tracestate"), Text(sent, "baggage"), Text(sent, "X-Request-ID")));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Net;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
@@ -14,6 +15,14 @@ namespace TaskService.Api;
 /// <param name="time">Says when.</param>
 internal sealed class RequestLog(LogChannel channel, ILogger levels, string serviceName, TimeProvider time)
 {
+    /// <summary>The names of the canonical line. Code that sets fields of a request has others.</summary>
+    public static readonly FrozenSet<string> Names = FrozenSet.Create(
+        StringComparer.Ordinal,
+        [
+            "req_id", "method", "uri", "ip", "reason", LogEvent.Message, "status", "time_ms", LogEvent.Trace, "route",
+            "bytes", "user_agent", "trace_id", "scheme",
+        ]);
+
     [ThreadStatic]
     private static FieldList? threadFields;
 

@@ -36,7 +36,7 @@ internal sealed class RequestPipeline(
         var started = Stopwatch.GetTimestamp();
         var target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
         var operation = telemetry.StartRequest(
-            ids.For(http.Request.Headers), TracePropagation.Read(http.Request.Headers, HeaderOf));
+            ids.For(http.Request.Headers), TracePropagation.Read(http.Request.Headers, HeaderOf), RequestLog.Names);
         log.Request(http, operation, target);
 
         var headers = http.Response.Headers;
@@ -94,7 +94,7 @@ internal sealed class RequestPipeline(
     private static string? HeaderOf(IHeaderDictionary headers, string name) => name switch
     {
         // The server has these at hand, where others are looked up.
-        "traceparent" => headers.TraceParent is [var first, ..] ? first : null,
+        "traceparent" => headers.TraceParent is [var only] ? only : null,
         "tracestate" => headers.TraceState is { Count: > 0 } states ? states.ToString() : null,
         "baggage" => headers.Baggage is { Count: > 0 } baggage ? baggage.ToString() : null,
         _ => headers.TryGetValue(name, out var values) && values is [var first, ..] ? first : null,
