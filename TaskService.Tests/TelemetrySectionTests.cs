@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using TaskService.Configuration;
+using TaskService.Telemetry;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests;
@@ -102,6 +103,40 @@ public sealed class TelemetrySectionTests
             Assert.Equal(request.GetProperty("id").GetString(), call.GetProperty("id").GetString());
             Assert.Equal(request.GetProperty("span_id").GetString(), call.GetProperty("parent_id").GetString());
         }
+    }
+
+    [Theory]
+    [InlineData("{ rate: 0 }", "0")]
+    [InlineData("{ of: '..' }", "2")]
+    [InlineData("{ of: '..', rate: 0.5 }", "0 2")]
+    [InlineData("{ rate: 0.5 }", "0 1 2")]
+    [InlineData("{ of: nobody, rate: 0 }", "0")]
+    public async Task A_rule_of_the_file_says_which_operations_leave_events(string rule, string ofARequest)
+    {
+        const int requests = 60;
+        var kept = 0;
+        var yaml = $"event-samples: {{ request.work: {rule} }}";
+        await using var app = await ObservedApp.StartAsync(yaml, addRoutes: routes =>
+            routes.Add("GET", "/works", (_, _) =>
+            {
+                for (var i = 0; i < 2; i++)
+                {
+                    using var work = Operations.Start(".work");
+                    kept += work.IsEvent ? 1 : 0;
+                }
+                return Task.CompletedTask;
+            }));
+        for (var i = 0; i < requests; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await app.GetAsync("/works")).Status);
+        }
+        // That a half of them comes out otherwise happens once in 10^7 runs.
+        var counts = (await app.EventsAsync(requests + kept))
+            .GroupBy(one => one.GetProperty("id").GetString())
+            .Select(group => group.Count(one => one.GetProperty("type").GetString() == "request.work"))
+            .Distinct()
+            .Order();
+        Assert.Equal(ofARequest, string.Join(' ', counts));
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
+using System.Text.Json;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 using TaskService.Telemetry.Outlets;
@@ -59,6 +61,45 @@ public sealed class JsonEventTests : IDisposable
                 parent));
     }
 
+    [Fact]
+    public async Task What_was_written_of_a_batch_that_comes_again_is_not_written_again()
+    {
+        using var target = new FullTarget();
+        using var outlet = new JsonEventOutlet(target);
+        OperationRecord[] batch =
+        [
+            .. "abc".Select(type => SomeRecord.Of($"{type}", TimeSpan.Zero)),
+        ];
+        await Assert.ThrowsAsync<IOException>(async () => await outlet.SendAsync(batch, CancellationToken.None));
+        await Assert.ThrowsAsync<IOException>(async () => await outlet.SendAsync(batch, CancellationToken.None));
+        await outlet.SendAsync(batch, CancellationToken.None);
+        // The same records in a batch of their own are others.
+        await Assert.ThrowsAsync<IOException>(async () => await outlet.SendAsync([.. batch], CancellationToken.None));
+        Assert.Equal(
+            ["a", "b", "c", "a"],
+            target.Lines.Select(line => JsonElement.Parse(line).GetProperty("type").GetString()));
+    }
+
+    [Fact]
+    public async Task A_file_of_events_is_rotated_like_a_log()
+    {
+        var path = directory.File("rotated");
+        var batch = Enumerable.Range(0, 8).Select(i => SomeRecord.Of($"t{i}", TimeSpan.Zero)).ToArray();
+        var bytesMax = (2 * (await WrittenAsync(batch[0])).Length) + 10;
+        using (var outlet = JsonEventOutlet.ToFile(new LogFileSettings(path, bytesMax, BackupCount: 2)))
+        {
+            await outlet.SendAsync(batch[..3], CancellationToken.None);
+            await outlet.SendAsync(batch[3..], CancellationToken.None);
+        }
+        string[] files = [$"{path}.2", $"{path}.1", path];
+        Assert.All(files, file => Assert.InRange(new FileInfo(file).Length, 1, bytesMax));
+        var types = files.SelectMany(file => File.ReadLines(file))
+            .Select(line => JsonElement.Parse(line).GetProperty("type").GetString());
+        // The newest, whole; the oldest are gone with their file.
+        Assert.Equal(["t2", "t3", "t4", "t5", "t6", "t7"], types);
+        Assert.False(File.Exists($"{path}.3"));
+    }
+
     private static TraceContext Trace => SomeRecord.Trace;
 
     private async Task<string> WrittenAsync(params OperationRecord[] batch)
@@ -69,5 +110,24 @@ public sealed class JsonEventTests : IDisposable
             await outlet.SendAsync(batch, CancellationToken.None);
         }
         return await File.ReadAllTextAsync(path);
+    }
+
+    /// <summary>A disk that has room for one line more each time.</summary>
+    private sealed class FullTarget : LogTarget
+    {
+        private readonly StringBuilder text = new();
+
+        public string[] Lines => text.ToString().Split('\n')[..^1];
+
+        public override int Write(ReadOnlySpan<byte> lines)
+        {
+            var line = lines[..(lines.IndexOf((byte)'\n') + 1)];
+            text.Append(Encoding.UTF8.GetString(line));
+            return line.Length;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 }
