@@ -129,6 +129,46 @@ public sealed class SqliteFaultTests : IDisposable
     }
 
     [Fact]
+    public async Task A_log_that_is_removed_takes_no_changes()
+    {
+        using var process = Start();
+        using var client = await process.ClientAsync();
+        Assert.Equal(201, await CreateAsync(client));
+        File.Delete(DatabaseFile + "-wal");
+        Assert.Equal(503, await CreateAsync(client));
+        Assert.Equal(503, await StatusAsync(client, Ready));
+        Assert.Equal(1, await CountAsync(client));
+    }
+
+    [Fact]
+    public async Task Readers_at_once_while_the_file_is_away_harm_neither_it_nor_its_log()
+    {
+        using (var process = Start())
+        {
+            using var client = await process.ClientAsync();
+            Assert.Equal(201, await CreateAsync(client));
+            File.Move(DatabaseFile, directory.File("store/elsewhere.db"));
+            await ReadAtOnceAsync(client);
+            await File.WriteAllTextAsync(DatabaseFile, "");
+            await ReadAtOnceAsync(client);
+            File.Move(directory.File("store/elsewhere.db"), DatabaseFile, overwrite: true);
+            Assert.Equal(201, await CreateAsync(client));
+            process.Kill();
+        }
+        using var again = Start();
+        using var after = await again.ClientAsync();
+        Assert.Equal(2, await CountAsync(after));
+
+        static Task ReadAtOnceAsync(HttpClient client) => Task.WhenAll(Enumerable.Range(0, 64).Select(async _ =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                Assert.Equal(1, await CountAsync(client));
+            }
+        }));
+    }
+
+    [Fact]
     public async Task A_file_that_is_no_database_is_an_exit_with_one_line_and_is_not_touched()
     {
         Directory.CreateDirectory(directory.File("store"));

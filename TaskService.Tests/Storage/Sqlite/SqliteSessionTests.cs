@@ -1,5 +1,6 @@
 using TaskService.Storage.Sqlite;
 using TaskService.Telemetry;
+using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Sqlite;
@@ -33,6 +34,33 @@ public sealed class SqliteSessionTests : IDisposable
             statements.Select(one => (
                 one.GetProperty("body").GetProperty("query").GetString()!.Split(' ')[0],
                 one.GetProperty("body").GetProperty("row_count").GetInt32())));
+    }
+
+    [Fact]
+    public async Task In_the_service_they_are_within_the_call_of_the_store_and_what_commits_is_of_nobody()
+    {
+        var events = directory.File("events");
+        await using (var service = await RunningService.StartAsync(
+            $"sqlite: '{directory.File("tasks.db")}'",
+            $$"""
+            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            logging: { handlers: { console: { type: console, level: none } } }
+            """))
+        {
+            var path = await service.CreateAsync(Some.TaskJson);
+            using var read = await service.SendAsync("GET", path);
+        }
+        var statements = SqlEvents.Read(events);
+        Assert.Equal(
+            [("request.store.create", "INSERT"), ("request.store.find", "SELECT")],
+            statements.Where(one => one.Parent is not null).Select(one => (one.Parent!, one.Query.Split(' ')[0])));
+        Assert.All(statements.Where(one => one.Parent is not null), one => Assert.Equal($"{one.Parent}.sql", one.Type));
+        var others = statements.Where(one => one.Parent is null).ToList();
+        Assert.All(others, one => Assert.Equal("sql", one.Type));
+        Assert.Contains("BEGIN IMMEDIATE", others.Select(one => one.Query));
+        Assert.Contains("COMMIT", others.Select(one => one.Query));
+        // An id of its own each, and no request's.
+        Assert.Equal(others.Count + 2, statements.Select(one => one.Id).Distinct().Count());
     }
 
     [Fact]

@@ -67,11 +67,26 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
             }
             else if (threads < ThreadsMax)
             {
-                threads++;
-                idle++;
-                new Thread(RunAll) { IsBackground = true, Name = "disk" }.Start();
+                StartThread(item);
             }
             return item;
+        }
+    }
+
+    // Within the gate.
+    private void StartThread(LinkedListNode<Func<Action>> item)
+    {
+        (threads, idle) = (threads + 1, idle + 1);
+        try
+        {
+            new Thread(RunAll) { IsBackground = true, Name = "disk" }.Start();
+        }
+        catch (OutOfMemoryException error)
+        {
+            // The system gives no more of them. It must not be waited for, nor begin later.
+            (threads, idle) = (threads - 1, idle - 1);
+            queue.Remove(item);
+            throw new OperationCanceledException("no thread can be started for the disk", error);
         }
     }
 

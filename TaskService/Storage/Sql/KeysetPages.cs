@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
+using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
 /// <param name="Items">May be fewer than were asked for, or none, since what breaks a rule is passed over.</param>
 /// <param name="Last">The id that the page ends with, as the table has it.</param>
 /// <param name="IsLast">Whether there is nothing behind it.</param>
-internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Last, bool IsLast);
+/// <param name="RowsMax">Of the next page; null when this one was no longer than it may be.</param>
+internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Last, bool IsLast, int? RowsMax = null);
 
 /// <summary>
 /// Goes through a table in the order of ids, a page at a time, each behind the id that the last one ended with. Between
@@ -13,9 +15,17 @@ internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Las
 /// </summary>
 internal static class KeysetPages
 {
+    /// <summary>
+    /// Of the texts of a page, 1 MiB, where it ends: a list takes no more memory, however long the descriptions are.
+    /// </summary>
+    public const int CharactersMax = 512 * 1024;
+
     // Most who ask for a few take one page; who goes on gets longer ones.
     private const int FirstItems = 32;
     private const int ItemsMax = 1_000;
+
+    /// <summary>The characters of what takes much memory in a task.</summary>
+    public static int CharactersOf(TaskEntry entry) => entry.Title.Length + (entry.Description?.Length ?? 0);
 
     /// <param name="start">The id before the first one.</param>
     /// <param name="read">Reads so many items, at most, behind an id.</param>
@@ -25,7 +35,7 @@ internal static class KeysetPages
         Func<string, int, CancellationToken, ValueTask<KeysetPage<T>>> read,
         [EnumeratorCancellation] CancellationToken cancel)
     {
-        var (last, items) = (start, FirstItems);
+        var (last, items, itemsMax) = (start, FirstItems, ItemsMax);
         while (true)
         {
             var page = await read(last, items, cancel);
@@ -37,7 +47,9 @@ internal static class KeysetPages
             {
                 yield break;
             }
-            (last, items) = (page.Last, Math.Min(items * 4, ItemsMax));
+            // Longer pages are not tried again: what does not fit is read in vain.
+            itemsMax = Math.Min(itemsMax, page.RowsMax ?? ItemsMax);
+            (last, items) = (page.Last, Math.Min(items * 4, itemsMax));
         }
     }
 }

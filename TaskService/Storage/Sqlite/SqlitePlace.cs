@@ -3,17 +3,26 @@ using TaskService.Domain;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// Whether the file that was opened still has its name, as far as the system can tell (Linux). SQLite goes on writing
-/// into one that was removed, and with the process all that was acknowledged meanwhile would be gone.
+/// Whether the file that was opened, and its log, still have their names, as far as the system can tell (Linux). SQLite
+/// goes on writing into what was removed, and with the process all that was acknowledged meanwhile would be gone. One
+/// that opens another file of the name would even remove the log beside it.
 /// </summary>
 internal sealed class SqlitePlace
 {
     private const string Descriptors = "/proc/self/fd";
 
     private readonly string path;
+    private readonly HashSet<string> openBefore;
     private readonly string? descriptor;
+    private string? logDescriptor;
 
-    private SqlitePlace(string path, string? descriptor) => (this.path, this.descriptor) = (path, descriptor);
+    private SqlitePlace(string path, HashSet<string> openBefore)
+    {
+        (this.path, this.openBefore) = (path, openBefore);
+        descriptor = DescriptorOf(path);
+    }
+
+    private string LogPath => path + "-wal";
 
     /// <summary>Opens the file.</summary>
     public static (SqliteSession Session, SqlitePlace Place) Open(string path)
@@ -22,19 +31,30 @@ internal sealed class SqlitePlace
         var session = new SqliteSession(path);
         // As SQLite sees it, without links on the way.
         var real = (string)session.Scalar("SELECT file FROM pragma_database_list WHERE name = 'main'")!;
-        var own = OpenFiles().FirstOrDefault(file => !before.Contains(file) && TargetOf(file) == real);
-        return (session, new SqlitePlace(real, own));
+        return (session, new SqlitePlace(real, before));
     }
+
+    /// <summary>Watches the log as well, which is open from the first transaction on.</summary>
+    public void WatchLog() => logDescriptor = DescriptorOf(LogPath);
 
     /// <exception cref="StorageException">It was removed, or something else has its name.</exception>
     public void ThrowIfMoved()
     {
         if (descriptor is not null && TargetOf(descriptor) != path)
         {
-            throw new StorageException(
-                ErrorKind.StorageUnavailable, $"{path} is not the file that was opened any more; restart to open it");
+            throw Moved(path);
+        }
+        if (logDescriptor is not null && TargetOf(logDescriptor) != LogPath)
+        {
+            throw Moved(LogPath);
         }
     }
+
+    private static StorageException Moved(string path) => new(
+        ErrorKind.StorageUnavailable, $"{path} is not the file that was opened any more; restart to open it");
+
+    private string? DescriptorOf(string target) =>
+        OpenFiles().FirstOrDefault(file => !openBefore.Contains(file) && TargetOf(file) == target);
 
     private static string[] OpenFiles() =>
         OperatingSystem.IsLinux() && Directory.Exists(Descriptors) ? Directory.GetFiles(Descriptors) : [];

@@ -8,13 +8,35 @@ namespace TaskService.Storage.Sqlite;
 /// some microseconds, less than a change of threads, and those that wait for the disk are as many as connections, at
 /// most.
 /// </summary>
-internal sealed class SqliteReaders(string path) : IAsyncDisposable
+internal sealed class SqliteReaders : IAsyncDisposable
 {
     private static readonly int ItemsMax = Math.Clamp(Environment.ProcessorCount * 2, 4, 16);
 
     private readonly SemaphoreSlim free = new(ItemsMax);
     // The one that was used last has the most in its cache.
     private readonly ConcurrentStack<SqliteSession> idle = new();
+    private readonly string path;
+    private readonly SqlitePlace place;
+
+    /// <summary>Opens all of them: later, the file may be away for a while.</summary>
+    /// <param name="path">Of the file.</param>
+    /// <param name="place">That of the file that is open already.</param>
+    public SqliteReaders(string path, SqlitePlace place)
+    {
+        (this.path, this.place) = (path, place);
+        try
+        {
+            for (var i = 0; i < ItemsMax; i++)
+            {
+                idle.Push(Open());
+            }
+        }
+        catch
+        {
+            Close();
+            throw;
+        }
+    }
 
     /// <param name="read">Reads; what it returns must be whole, since the connection is not its own any more.</param>
     /// <param name="cancel">Until a connection is free.</param>
@@ -53,6 +75,11 @@ internal sealed class SqliteReaders(string path) : IAsyncDisposable
         {
             await free.WaitAsync();
         }
+        Close();
+    }
+
+    private void Close()
+    {
         foreach (var session in idle)
         {
             session.Dispose();
@@ -61,7 +88,9 @@ internal sealed class SqliteReaders(string path) : IAsyncDisposable
 
     private SqliteSession Open()
     {
-        var session = new SqliteSession(path);
+        // Also before, so that none is opened for nothing.
+        place.ThrowIfMoved();
+        var session = new SqliteSession(path, place);
         session.Run("PRAGMA query_only = ON");
         return session;
     }

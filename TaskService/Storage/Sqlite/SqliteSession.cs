@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
+using TaskService.Domain;
 using TaskService.Telemetry;
 
 namespace TaskService.Storage.Sqlite;
@@ -17,12 +18,16 @@ internal sealed class SqliteSession : IDisposable
 
     private readonly Dictionary<string, SqliteCommand> prepared = new(StringComparer.Ordinal);
 
-    /// <summary>Opens a file, which is made when it is missing.</summary>
-    public SqliteSession(string path)
+    /// <summary>Opens a file.</summary>
+    /// <param name="path">Of the file.</param>
+    /// <param name="place">That of the file that is open already; null to make it when it is missing.</param>
+    /// <exception cref="StorageException">Another file has its name, or none has.</exception>
+    public SqliteSession(string path, SqlitePlace? place = null)
     {
         var settings = new SqliteConnectionStringBuilder
         {
             DataSource = path,
+            Mode = place is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
             Pooling = false,
             // In seconds, the least: SQLite has waited already when the driver begins to try again.
             DefaultTimeout = 1,
@@ -31,6 +36,8 @@ internal sealed class SqliteSession : IDisposable
         try
         {
             Connection.Open();
+            // Before anything is read: of an empty file, SQLite would take the log for a leftover and remove it.
+            place?.ThrowIfMoved();
             // FULL syncs the log at each commit. On macOS only fullfsync reaches the disk; elsewhere it does nothing.
             Run($"PRAGMA busy_timeout = {BusyTimeMaxMilliseconds}; PRAGMA synchronous = FULL;"
                 + " PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");

@@ -19,9 +19,6 @@ namespace TaskService.Storage.Sqlite;
 /// </param>
 internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logger) : ITaskStore
 {
-    /// <summary>Of the texts of a page, 1 MiB: a list takes no more, however long the descriptions are.</summary>
-    private const int PageCharactersMax = 512 * 1024;
-
     /// <summary>Of creates with keys, between two looks for expired ones.</summary>
     private const int ExpiryItems = 100;
 
@@ -72,7 +69,8 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             SchemaVersion = await Migrations.Embedded("sqlite")
                 .ApplyAsync(session.Connection, "BEGIN IMMEDIATE", logger, cancel);
             new TutorialTable(session, path, logger).TakeOver();
-            readers = new SqliteReaders(path);
+            place.WatchLog();
+            readers = new SqliteReaders(path, place);
             writer = new SqliteWriter(session, place, path, logger);
             writer.Start();
         }
@@ -250,11 +248,11 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             if (TryRead(row, out var task))
             {
                 tasks.Add(task);
-                characters += task.Entry.Title.Length + (task.Entry.Description?.Length ?? 0);
+                characters += KeysetPages.CharactersOf(task.Entry);
             }
-            return characters < PageCharactersMax;
+            return characters < KeysetPages.CharactersMax;
         });
-        return new KeysetPage<StoredTask>(tasks, last, rows < items && characters < PageCharactersMax);
+        return new KeysetPage<StoredTask>(tasks, last, rows < items && characters < KeysetPages.CharactersMax);
     }
 
     private static KeysetPage<string> ReadIds(SqliteSession session, string before, int items)
