@@ -10,6 +10,8 @@ public sealed class PostgresSettingsTests
         { "pool-size: 4", "primary: must be a connection string such as \"Host=localhost;Username=me\"" },
         { "primary: 'Hst=a'", "primary: is not a connection string of Npgsql: Couldn't set hst (Parameter 'hst')" },
         { "primary: 'Username=a'", "primary: must have a Host" },
+        { "primary: 'Host=a;Minimum Pool Size=50'",
+            "primary: is not a connection string of Npgsql: Connection can't have 'Max Pool Size' 16 under" },
         { "primary: 'Host=a;Target Session Attributes=any'",
             "primary: must not have Target Session Attributes, which the engine decides" },
         { "primary: 'Host=a', pool-size: 0", "pool-size: must be a whole number from 1 to 1000, not \"0\"" },

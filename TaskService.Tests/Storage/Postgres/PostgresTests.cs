@@ -4,6 +4,7 @@ using Npgsql;
 using TaskService.Domain;
 using TaskService.Storage.Postgres;
 using TaskService.Storage.Sql;
+using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
@@ -69,6 +70,38 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
+    public async Task A_page_of_a_list_ends_with_its_characters_however_long_the_texts_are()
+    {
+        using var directory = new TemporaryDirectory();
+        var events = directory.File("events");
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, database: database, logging: $$"""
+            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            logging: { handlers: { console: { type: console, level: none } } }
+            """);
+        // Short ones first, behind which pages have grown.
+        servers.Primary.Execute(
+            "INSERT INTO tasks (id, completed, priority, title, description) SELECT to_char(n, 'FM00000000'), false,"
+            + " 'none', 'title', CASE WHEN n > 700 THEN repeat('x', 10000) ELSE 'short' END"
+            + " FROM generate_series(1, 1000) n",
+            database);
+        using var answer = await service.SendAsync("GET", "/tasks");
+        using var list = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        Assert.Equal(
+            Enumerable.Range(1, 1000).Select(n => $"{n:D8}"),
+            list.RootElement.EnumerateObject().Select(task => task.Name));
+        await service.StopAsync();
+        var pages = SqlEvents.Read(events).Where(one => one.Parent == "request.store.list" || one.Rows > 1)
+            .Select(one => one.Rows).ToList();
+        const long rowsMax = (KeysetPages.CharactersMax / 10_005) + 1;
+        Assert.Equal(1000, pages.Sum());
+        // 32, 128 and 512 short ones, some of both, and then no more than fit.
+        Assert.Equal([32L, 128L, 512L, 28 + rowsMax], pages.Take(4).Cast<long>());
+        Assert.All(pages.Skip(4), rows => Assert.InRange(rows!.Value, 1, rowsMax));
+    }
+
+    [Fact]
     public async Task Tasks_are_found_by_their_index_by_one_plan_however_many_they_are()
     {
         await using var connection = await FilledAsync(
@@ -124,17 +157,13 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         await using var service = await PostgresService.StartAsync(
             servers.Primary, more: "request-id-in-application-name: true, command-timeout: 60", database: database);
         await service.CreateAsync(Some.TaskJson);
-        await using var holder = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
-        await holder.OpenAsync();
-        await using var transaction = await holder.BeginTransactionAsync();
-        await using var hold = new NpgsqlCommand("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE", holder);
-        await hold.ExecuteNonQueryAsync();
+        await using var holder = await HoldAsync(database);
         var read = service.SendAsync("GET", "/tasks", null, ("X-Request-ID", "req-42"));
         await Until.TrueAsync(() => Named("TodoList req-42") == 1, "a session with the id in its name");
         var longId = new string('x', 128);
         var write = service.SendAsync("DELETE", "/tasks/a", null, ("X-Request-ID", longId));
         await Until.TrueAsync(() => Named(longId[..63]) == 1, "a session with as much of the id as there is room for");
-        await transaction.RollbackAsync();
+        await holder.DisposeAsync();
         using var answer = await read;
         await PostgresService.AssertStatusAsync(HttpStatusCode.OK, answer);
         using var other = await write;
@@ -142,6 +171,28 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
 
         long Named(string name) => (long)servers.Primary.Query(
             $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = '{name}'")!;
+    }
+
+    [Fact]
+    public async Task The_id_of_a_request_is_not_on_the_server_unless_it_was_asked_for()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: "command-timeout: 60", database: database);
+        await using var holder = await HoldAsync(database);
+        var read = service.SendAsync("GET", "/tasks", null, ("X-Request-ID", "req-42"));
+        var write = service.SendAsync("DELETE", "/tasks/a", null, ("X-Request-ID", "req-42"));
+        await Until.TrueAsync(
+            () => (long)servers.Primary.Query(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'TodoList'"
+                + $" AND datname = '{database}'")! == 2,
+            "both to wait");
+        Assert.Equal(0L, servers.Primary.Query(
+            "SELECT count(*) FROM pg_stat_activity WHERE to_jsonb(pg_stat_activity)::text LIKE '%req-4' || '2%'"));
+        await holder.DisposeAsync();
+        using var list = await read;
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, list);
+        using var none = await write;
     }
 
     [Fact]
@@ -158,16 +209,17 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         using var read = await service.SendAsync("GET", path);
         using var none = await service.SendAsync("DELETE", "/tasks/none");
         await service.StopAsync();
-        var statements = LogFiles.WholeLines(events).Select(line => JsonElement.Parse(line))
-            .Where(item => item.GetProperty("type").GetString()!.EndsWith(".sql", StringComparison.Ordinal))
-            .Select(item => item.GetProperty("body"))
-            .Select(fields => (
-                Query: fields.GetProperty("query").GetString()!, Rows: fields.GetProperty("row_count").GetInt32()))
-            .ToList();
-        Assert.Contains((TaskSql.Insert, 1), statements);
-        Assert.Contains((TaskSql.Find, 1), statements);
-        Assert.Contains((TaskSql.Delete, 0), statements);
-        Assert.DoesNotContain(statements, item => item.Query.Contains("secret", StringComparison.Ordinal));
+        // At its start, the service looks for the highest id on behalf of nobody.
+        var statements = SqlEvents.Read(events).Where(one => one.Parent is not null).ToList();
+        Assert.Equal(
+            [
+                ("request.store.create", TaskSql.Insert, 1L), ("request.store.find", TaskSql.Find, 1L),
+                ("request.store.delete", TaskSql.Delete, 0L),
+            ],
+            statements.Select(one => (one.Parent, one.Query, one.Rows)));
+        Assert.All(statements, one => Assert.Equal($"{one.Parent}.sql", one.Type));
+        Assert.Equal(3, statements.Select(one => one.Id).Distinct().Count());
+        Assert.DoesNotContain("secret", await File.ReadAllTextAsync(events), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -220,6 +272,16 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         await transaction.RollbackAsync();
         using var read = await waiting;
         await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
+    }
+
+    /// <summary>Makes whoever needs the table wait until it is disposed of.</summary>
+    private async Task<NpgsqlConnection> HoldAsync(string database)
+    {
+        var holder = new NpgsqlConnection(servers.Primary.Connection(database, "Pooling=false"));
+        await holder.OpenAsync();
+        await using var hold = new NpgsqlCommand("BEGIN; LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE", holder);
+        await hold.ExecuteNonQueryAsync();
+        return holder;
     }
 
     private static async Task FillAsync(PostgresServer server, List<NpgsqlConnection> others)

@@ -118,6 +118,24 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
     }
 
     [Fact]
+    public async Task A_create_that_is_undone_again_and_again_takes_no_other_with_it()
+    {
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, more: Patient, database: database);
+        servers.Primary.Execute(
+            "CREATE FUNCTION clash() RETURNS trigger LANGUAGE plpgsql AS"
+            + " $$ BEGIN RAISE EXCEPTION 'undone' USING ERRCODE = 'serialization_failure'; END $$;"
+            + " CREATE TRIGGER clash BEFORE INSERT ON tasks FOR EACH ROW WHEN (NEW.title = 'undone')"
+            + " EXECUTE FUNCTION clash()",
+            database);
+        await WhileLockedAsync(database, () => Enumerable.Range(0, Clients).Select(i => i == Clients / 2
+            ? CreateAsync(service, "undone", HttpStatusCode.ServiceUnavailable)
+            : CreateAsync(service, "taken", HttpStatusCode.Created)));
+        Assert.Equal(Clients - 1L, servers.Primary.Query("SELECT count(*) FROM tasks", database));
+    }
+
+    [Fact]
     public async Task A_create_that_is_refused_alone_takes_no_other_with_it_that_waits_for_long()
     {
         var database = servers.Primary.CreateDatabase();

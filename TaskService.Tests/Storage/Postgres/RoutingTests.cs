@@ -1,4 +1,5 @@
 using System.Net;
+using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
@@ -38,6 +39,32 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
             "primary PATCH /tasks/rr", "primary PATCH /tasks/both", "primary PUT /tasks/a", "primary DELETE /tasks/a",
         ];
         Assert.Equal(expected, Used(logs));
+    }
+
+    [Fact]
+    public async Task What_was_read_is_of_the_server_that_was_chosen_and_its_event_says_which()
+    {
+        using var directory = new TemporaryDirectory();
+        var events = directory.File("events");
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, servers.Standby, """force-primary: ["GET /tasks"]""", logging: $$"""
+            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            logging: { handlers: { console: { type: console, level: none } } }
+            """);
+        await CaughtUpAsync(service);
+        using (await PauseAsync())
+        {
+            var path = await service.CreateAsync(Some.TaskJson);
+            using var list = await service.SendAsync("GET", "/tasks");
+            Assert.Contains(path[7..], await list.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+            using var one = await service.SendAsync("GET", path);
+            await PostgresService.AssertStatusAsync(HttpStatusCode.NotFound, one);
+        }
+        await service.StopAsync();
+        var statements = SqlEvents.Read(events);
+        Assert.Equal(
+            [("request.store.create", null), ("request.store.list", "primary"), ("request.store.find", "replica")],
+            statements.Select(one => (one.Parent, one.ReadFrom)).TakeLast(3));
     }
 
     [Fact]
@@ -92,6 +119,47 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
         var list = await read.Content.ReadAsStringAsync();
         Assert.Equal(method != "DELETE", list.Contains("after", StringComparison.Ordinal));
         Assert.Equal(method == "POST", list.Contains("before", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Who_sends_a_create_again_sees_what_the_first_one_made()
+    {
+        await using var service = await PostgresService.StartAsync(
+            servers.Primary, servers.Standby, "read-your-writes-wait-max-ms: 0");
+        await CaughtUpAsync(service);
+        using var paused = await PauseAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            using var created = await service.SendAsync(
+                "POST", "/tasks", RunningService.Json(Some.TaskJson), ("Idempotency-Key", "again"));
+            await PostgresService.AssertStatusAsync(HttpStatusCode.Created, created);
+            var position = Assert.Single(created.Headers.GetValues(ReadAfter));
+            using var read = await service.SendAsync(
+                "GET", created.Headers.Location!.OriginalString, null, (ReadAfter, position));
+            await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
+        }
+    }
+
+    [Fact]
+    public async Task Who_is_to_read_as_someone_else_does_and_an_event_says_what_has_answered()
+    {
+        using var directory = new TemporaryDirectory();
+        var events = directory.File("events");
+        var database = servers.Primary.CreateDatabase();
+        var primary = servers.Primary.Connection(database);
+        await using var service = await RunningService.StartAsync(
+            $"postgres: {{ primary: '{primary}', replica: '{primary};Application Name=reader' }}",
+            $$"""
+            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            logging: { handlers: { console: { type: console, level: none } } }
+            """);
+        using var list = await service.SendAsync("GET", "/tasks");
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, list);
+        Assert.Equal(1L, servers.Primary.Query(
+            $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'reader'"));
+        await service.StopAsync();
+        // Where replicas are looked for and there is none, the primary answers.
+        Assert.Equal("primary", SqlEvents.Read(events)[^1].ReadFrom);
     }
 
     [Fact]

@@ -12,16 +12,13 @@ namespace TaskService.Storage.Postgres;
 /// Runs statements, in one round trip each or fewer: reads on the server that the request may read from, changes on the
 /// primary. All are observed as <c>.sql</c>, and what goes wrong is a <see cref="StorageException"/>.
 /// </summary>
-internal sealed class PostgresCalls : IAsyncDisposable
+internal sealed partial class PostgresCalls : IAsyncDisposable
 {
     // What PostgreSQL keeps of it.
     private const int NameCharactersMax = 63;
 
     // For this transaction only: an idle connection of the pool never shows the id of a request that has ended.
     private const string SetName = "SELECT set_config('application_name', $1, true)";
-
-    // The end of what was written, which no commit before this statement lies behind.
-    private const string SelectPosition = "SELECT pg_current_wal_insert_lsn()";
 
     // Null on a server that never was a replica.
     private const string HasPosition =
@@ -82,36 +79,6 @@ internal sealed class PostgresCalls : IAsyncDisposable
             if (servers.HasReplica)
             {
                 operation.Set("read_from", query.IsFromReplica ? "replica" : "primary");
-            }
-        }
-        catch (Exception error) when (Failed(operation, error) is { } storage)
-        {
-            throw storage;
-        }
-    }
-
-    /// <summary>Makes a change on the primary, which is committed when this ends.</summary>
-    /// <param name="change">The statement; knows afterwards how many rows were changed.</param>
-    /// <param name="then">What follows in a transaction of its own, whatever comes of it; null for nothing.</param>
-    /// <param name="cancel">Until the change has begun.</param>
-    /// <exception cref="StorageException">It was not made, or that is not known.</exception>
-    public async ValueTask ChangeAsync(PostgresChange change, PostgresChange? then, CancellationToken cancel)
-    {
-        var request = StoreRequest.Current;
-        request?.MustBeCurrent = true;
-        Say(usesReplica: false, request);
-        using var operation = Operations.Start(".sql");
-        operation.Set("query", change.Sql);
-        try
-        {
-            cancel.ThrowIfCancellationRequested();
-            await (change.GoesTogether && !settings.RequestIdInName
-                ? changes.SendAsync(change, cancel)
-                : ChangeAsync([change], then, cancel));
-            Conclude(change, operation);
-            if (change.RowCount > 0)
-            {
-                request?.Position = change.Position;
             }
         }
         catch (Exception error) when (Failed(operation, error) is { } storage)
@@ -201,7 +168,8 @@ internal sealed class PostgresCalls : IAsyncDisposable
             {
                 if (await TryReadAsync(connection, queries, after, cancel))
                 {
-                    queries.ForEach(query => query.IsFromReplica = true);
+                    var isReplica = PostgresServers.IsReplica(connection);
+                    queries.ForEach(query => query.IsFromReplica = isReplica);
                     return true;
                 }
                 pause = pause > PauseMax ? PauseMax : pause;
@@ -267,102 +235,6 @@ internal sealed class PostgresCalls : IAsyncDisposable
             await reader.NextResultAsync(cancel);
         }
         return true;
-    }
-
-    private async Task ChangeTogetherAsync(List<PostgresChange> together)
-    {
-        try
-        {
-            await ChangeAsync(together, then: null, CancellationToken.None);
-        }
-        catch (PostgresException error) when (PostgresErrors.IsUndone(error))
-        {
-            if (together is [var only])
-            {
-                only.Refusal = error;
-                return;
-            }
-            // One of them is refused, which has undone them all.
-            await ChangeEachAsync(together);
-        }
-    }
-
-    private async Task ChangeEachAsync(List<PostgresChange> changes)
-    {
-        Exception? unavailable = null;
-        foreach (var change in changes)
-        {
-            try
-            {
-                if (unavailable is null)
-                {
-                    await ChangeAsync([change], then: null, CancellationToken.None);
-                }
-                change.Refusal = unavailable;
-            }
-            catch (Exception error)
-            {
-                change.Refusal = error;
-                // The others would wait for it in vain, one after the other.
-                unavailable = PostgresErrors.Translate(error);
-            }
-        }
-    }
-
-    /// <summary>Makes all of these changes or none, which is one transaction.</summary>
-    private async Task ChangeAsync(List<PostgresChange> all, PostgresChange? then, CancellationToken cancel)
-    {
-        await using var connection = await servers.OpenPrimaryAsync(cancel);
-        var isKnown = true;
-        connection.Notice += (_, said) => isKnown &= !PostgresErrors.IsOfCommit(said.Notice);
-        await using var batch = Batch(connection);
-        foreach (var change in all)
-        {
-            batch.BatchCommands.Add(change.ToCommand());
-        }
-        var end = batch.BatchCommands.Count;
-        // They commit here, so that what follows comes after the commit, in the same round trip.
-        batch.BatchCommands[^1].AppendErrorBarrier = true;
-        if (then is not null)
-        {
-            batch.BatchCommands.Add(then.ToCommand());
-            batch.BatchCommands[^1].AppendErrorBarrier = true;
-        }
-        var position = await EndAsync(batch);
-        if (!isKnown)
-        {
-            // Its wait for a standby was cancelled: it is made here, and may be lost with this server.
-            throw new StorageException(
-                ErrorKind.StorageUnavailable, "the commit did not wait for the standby that it should wait for");
-        }
-        for (var i = 0; i < all.Count; i++)
-        {
-            all[i].RowCount = batch.BatchCommands[end - all.Count + i].RecordsAffected;
-            all[i].Position = position;
-        }
-    }
-
-    /// <summary>Runs a batch to its end, whatever its client does meanwhile.</summary>
-    /// <returns>Where its changes end in the write-ahead log; null when nobody will read behind it.</returns>
-    private async ValueTask<string?> EndAsync(NpgsqlBatch batch)
-    {
-        if (!servers.HasReplica)
-        {
-            await batch.ExecuteNonQueryAsync(CancellationToken.None);
-            return null;
-        }
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(SelectPosition));
-        await using var reader = await batch.ExecuteReaderAsync(CancellationToken.None);
-        string? position = null;
-        do
-        {
-            while (await reader.ReadAsync(CancellationToken.None))
-            {
-                position = reader.GetValue(0).ToString();
-            }
-        }
-        while (await reader.NextResultAsync(CancellationToken.None));
-        return position;
     }
 
     private void Say(bool usesReplica, StoreRequest? request)

@@ -22,6 +22,7 @@ internal static class PostgresErrors
     /// </summary>
     public static StorageException? Translate(Exception error) => error switch
     {
+        StorageException known => known,
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
             new(ErrorKind.StorageFull, error.Message, error),
         PostgresException refused when !ServerClasses.Contains(refused.SqlState[..2]) => null,
@@ -39,16 +40,27 @@ internal static class PostgresErrors
     /// Whether nothing is left of the transaction, and what was in it may be tried in another way: the storage works,
     /// or it has ended a deadlock of several transactions.
     /// </summary>
-    public static bool IsUndone(PostgresException refused) =>
-        refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
-        || Translate(refused) is null;
+    public static bool IsUndone(Exception error) =>
+        error is PostgresException refused
+        && (refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
+            || Translate(refused) is null);
 
     /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
     public static bool IsOfConnection(Exception error) => error switch
     {
+        PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => false,
         PostgresException refused => refused.SqlState[..2] is "08" or "57",
-        NpgsqlException => error.InnerException is not TimeoutException,
+        NpgsqlException => !IsTimeout(error),
         _ => error is IOException,
+    };
+
+    // Of several hosts, each has its own error within.
+    private static bool IsTimeout(Exception? error) => error switch
+    {
+        TimeoutException => true,
+        AggregateException all => all.InnerExceptions.Any(IsTimeout),
+        NpgsqlException => IsTimeout(error.InnerException),
+        _ => false,
     };
 
     /// <summary>Why it failed, without the list of all that was tried.</summary>

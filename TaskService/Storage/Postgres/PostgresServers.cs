@@ -11,6 +11,8 @@ internal sealed class PostgresServers : IAsyncDisposable
     private static readonly TimeSpan OpenTimeMax = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan RecheckPause = TimeSpan.FromMilliseconds(100);
 
+    private const string ShowWarnings = "SET client_min_messages = warning";
+
     private readonly NpgsqlMultiHostDataSource primaryHosts;
     private readonly NpgsqlMultiHostDataSource? replicaHosts;
     private readonly NpgsqlDataSource primary;
@@ -23,15 +25,21 @@ internal sealed class PostgresServers : IAsyncDisposable
         primary = primaryHosts.WithTargetSession(TargetSessionAttributes.Primary);
         if (settings.Replica is { } other)
         {
-            // The same hosts share their connections: only the one that is chosen differs. Balanced reads have their
-            // own, since changes must not go now to one and now to another of two that both take them.
-            var isShared = !other.LoadBalanceHosts && PostgresSettings.AreSameHosts(settings.Primary, other);
+            // The same hosts share their connections: only the one that is chosen differs. Who is to be read as someone
+            // else has their own, and so have balanced reads, since changes must not go now to one and now to another
+            // of two that both take them.
+            var isShared = PostgresSettings.AreSame(settings.Primary, other);
             replicaHosts = isShared ? primaryHosts : Build(other, name, loggers);
             replica = replicaHosts.WithTargetSession(TargetSessionAttributes.PreferStandby);
         }
     }
 
     public bool HasReplica => replica is not null;
+
+    /// <summary>Whether the server is one, which it says by itself since PostgreSQL 14.</summary>
+    /// <param name="connection">That was opened for a replica, and may have got the primary instead.</param>
+    public static bool IsReplica(NpgsqlConnection connection) =>
+        !connection.PostgresParameters.TryGetValue("in_hot_standby", out var said) || said == "on";
 
     /// <summary>Opens a connection to the server that takes changes.</summary>
     /// <exception cref="NpgsqlException">There is none.</exception>
@@ -79,6 +87,18 @@ internal sealed class PostgresServers : IAsyncDisposable
         {
             builder.ConnectionStringBuilder.ApplicationName = name;
         }
+        // Whatever the role, the database or the server have set: only a warning tells of a commit without its standby.
+        builder.UsePhysicalConnectionInitializer(
+            static connection =>
+            {
+                using var set = new NpgsqlCommand(ShowWarnings, connection);
+                set.ExecuteNonQuery();
+            },
+            static async connection =>
+            {
+                await using var set = new NpgsqlCommand(ShowWarnings, connection);
+                await set.ExecuteNonQueryAsync();
+            });
         return builder.BuildMultiHost();
     }
 

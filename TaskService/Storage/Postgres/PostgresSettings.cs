@@ -39,7 +39,7 @@ internal sealed record PostgresSettings(
             return null;
         }
         // One server has one pool, and there is nothing to choose from.
-        var isSame = replica is not null && IsOneServer(primary) && AreSameHosts(primary, replica);
+        var isSame = replica is not null && IsOneServer(primary) && AreSame(primary, replica);
         if (replica is not null && !AreSameHosts(primary, replica) && !replica.ShouldSerialize(LoadBalanceHosts))
         {
             // Hosts that are there to be read share the reads.
@@ -58,8 +58,15 @@ internal sealed record PostgresSettings(
     public static bool AreSameHosts(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
         Hosts(one).Order().SequenceEqual(Hosts(other).Order());
 
+    /// <summary>Whether two connection strings say the same, but for the order of their hosts.</summary>
+    public static bool AreSame(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
+        AreSameHosts(one, other) && WithoutHosts(one) == WithoutHosts(other);
+
     public static bool IsOneServer(NpgsqlConnectionStringBuilder server) =>
         !server.Host!.Contains(',', StringComparison.Ordinal);
+
+    private static string WithoutHosts(NpgsqlConnectionStringBuilder server) =>
+        new NpgsqlConnectionStringBuilder(server.ConnectionString) { Host = "", Port = 1 }.ConnectionString;
 
     private static NpgsqlConnectionStringBuilder? Server(
         ConfigSection section, string key, int pool, int timeout, bool isRequired)
@@ -94,6 +101,10 @@ internal sealed record PostgresSettings(
             Default("Max Auto Prepare", 50);
             Default("Auto Prepare Min Usages", 2);
             Default("No Reset On Close", true);
+            // What does not go together shows when it is put to use.
+            using (new NpgsqlDataSourceBuilder(server.ConnectionString).BuildMultiHost())
+            {
+            }
             return server;
 
             void Default(string name, object value)

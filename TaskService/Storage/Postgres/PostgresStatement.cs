@@ -137,13 +137,31 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
 internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Func<NpgsqlDataReader, T> row)
     : PostgresQuery(sql, set)
 {
+    private int characters;
+
     public List<T> Rows { get; private set; } = [];
+
+    /// <summary>How much of <see cref="CharactersMax"/> a row takes.</summary>
+    public Func<T, int> CharactersOf { get; init; } = _ => 0;
+
+    /// <summary>Rows behind so many are not kept.</summary>
+    public int CharactersMax { get; init; } = 1;
+
+    /// <summary>Whether rows were not kept.</summary>
+    public bool IsCut { get; private set; }
 
     public override void Take(NpgsqlDataReader reader)
     {
         try
         {
-            Rows.Add(row(reader));
+            if (characters >= CharactersMax)
+            {
+                IsCut = true;
+                return;
+            }
+            var taken = row(reader);
+            Rows.Add(taken);
+            characters += CharactersOf(taken);
             RowCount = Rows.Count;
         }
         catch (Exception error)
@@ -153,5 +171,6 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
         }
     }
 
-    public override void Forget() => (Rows, RowCount, Refusal) = ([], 0, null);
+    public override void Forget() =>
+        (Rows, RowCount, Refusal, characters, IsCut) = ([], 0, null, 0, false);
 }

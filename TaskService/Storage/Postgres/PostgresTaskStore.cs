@@ -25,10 +25,16 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
     private const string BeginMigration =
         "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7310600731854951)";
 
+    private const string IdIsTaken = "tasks_pkey";
+
     // Only of the row that was read: of several who change it, one wins, and nothing is locked until then.
     private const string SameRow = " AND xmin = @xmin";
 
     private static readonly string FindRow = TaskSql.Find.Replace(" FROM ", ", xmin FROM ", StringComparison.Ordinal);
+
+    // The commit of what is seen lies before the end of the log.
+    private static readonly string FindKeyAndPosition = KeySql.Find.Replace(
+        " FROM ", ", pg_current_wal_insert_lsn() FROM ", StringComparison.Ordinal);
 
     // The key first, since a task comes only with it.
     private static readonly string InsertWithKey =
@@ -96,7 +102,8 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             return insert.RowCount == 1;
         }
         catch (PostgresException error) when (
-            remember is not null && error.SqlState == PostgresErrorCodes.UniqueViolation)
+            remember is not null && error.SqlState == PostgresErrorCodes.UniqueViolation
+            && error.ConstraintName == IdIsTaken)
         {
             return false;
         }
@@ -104,9 +111,19 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
 
     public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
     {
-        var find = PostgresQuery.Find(KeySql.Find, new("@key", key), KeySql.Read);
+        var hasReplica = calls.HasReplica;
+        var find = PostgresQuery.Find(
+            hasReplica ? FindKeyAndPosition : KeySql.Find,
+            new("@key", key),
+            row => (Create: KeySql.Read(row), Position: hasReplica ? $"{row.GetValue(row.FieldCount - 1)}" : null));
         await calls.ReadAsync(find, request: null, cancel);
-        return find.Rows is [var create] ? create : null;
+        if (find.Rows is not [var (create, position)])
+        {
+            return null;
+        }
+        // Who sends a create again may read what was made as well as who was told at once.
+        StoreRequest.Current?.Position = position;
+        return create;
     }
 
     public async ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel)
@@ -125,11 +142,19 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             async (after, limit, cancel) =>
             {
                 var page = new PostgresQuery<Row>(
-                    TaskSql.List(query), parameters => TaskSql.SetQuery(parameters, query, after, limit), ReadTask);
+                    TaskSql.List(query), parameters => TaskSql.SetQuery(parameters, query, after, limit), ReadTask)
+                {
+                    CharactersMax = KeysetPages.CharactersMax,
+                    CharactersOf = row => row.Task is null ? 0 : KeysetPages.CharactersOf(row.Task.Entry),
+                };
                 await calls.ReadAsync(page, request, cancel);
                 var rows = page.Rows;
                 var tasks = rows.Select(Served).OfType<StoredTask>().ToList();
-                return new KeysetPage<StoredTask>(tasks, rows.LastOrDefault().Id, rows.Count < limit);
+                return new KeysetPage<StoredTask>(
+                    tasks,
+                    rows.LastOrDefault().Id,
+                    rows.Count < limit && !page.IsCut,
+                    page.IsCut ? rows.Count : null);
             },
             cancel);
     }
