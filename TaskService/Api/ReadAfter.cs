@@ -21,7 +21,8 @@ internal static class ReadAfter
             http.Request.Headers[Header] is [{ } position, ..] ? position : null);
         StoreRequest.Current = request;
         var answer = await endpoint(http, target, id, cancel);
-        if (request.Position is { } written)
+        // A refusal has changed nothing, whatever was looked at for it.
+        if (request.Position is { } written && answer.Status < StatusCodes.Status400BadRequest)
         {
             http.Response.Headers[Header] = written;
         }

@@ -61,7 +61,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
             await PostgresService.AssertStatusAsync(HttpStatusCode.NotFound, one);
         }
         await service.StopAsync();
-        var statements = SqlEvents.Read(events);
+        var statements = SqlEvents.OfRequests(events);
         Assert.Equal(
             [("request.store.create", null), ("request.store.list", "primary"), ("request.store.find", "replica")],
             statements.Select(one => (one.Parent, one.ReadFrom)).TakeLast(3));
@@ -138,6 +138,10 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
                 "GET", created.Headers.Location!.OriginalString, null, (ReadAfter, position));
             await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
         }
+        using var reused = await service.SendAsync(
+            "POST", "/tasks", RunningService.Json("""{"title":"other"}"""), ("Idempotency-Key", "again"));
+        await PostgresService.AssertStatusAsync(HttpStatusCode.UnprocessableEntity, reused);
+        Assert.False(reused.Headers.Contains(ReadAfter));
     }
 
     [Fact]
@@ -159,7 +163,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
             $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name = 'reader'"));
         await service.StopAsync();
         // Where replicas are looked for and there is none, the primary answers.
-        Assert.Equal("primary", SqlEvents.Read(events)[^1].ReadFrom);
+        Assert.Equal("primary", SqlEvents.OfRequests(events)[^1].ReadFrom);
     }
 
     [Fact]

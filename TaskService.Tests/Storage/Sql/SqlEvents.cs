@@ -14,6 +14,12 @@ internal sealed record SqlEvent(string Type, string Id, string? Parent, string Q
 
 internal static class SqlEvents
 {
+    /// <summary>
+    /// Those within a request. Other services of this process, and stores without one, may leave others.
+    /// </summary>
+    /// <inheritdoc cref="Read" path="/param"/>
+    public static List<SqlEvent> OfRequests(string path) => [.. Read(path).Where(one => one.Parent is not null)];
+
     /// <summary>What a service wrote that has ended, in the order in which statements ended.</summary>
     /// <param name="path">Of its file of events.</param>
     public static List<SqlEvent> Read(string path)

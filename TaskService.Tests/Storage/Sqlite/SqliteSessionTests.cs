@@ -50,17 +50,17 @@ public sealed class SqliteSessionTests : IDisposable
             var path = await service.CreateAsync(Some.TaskJson);
             using var read = await service.SendAsync("GET", path);
         }
-        var statements = SqlEvents.Read(events);
+        var statements = SqlEvents.OfRequests(events);
         Assert.Equal(
             [("request.store.create", "INSERT"), ("request.store.find", "SELECT")],
-            statements.Where(one => one.Parent is not null).Select(one => (one.Parent!, one.Query.Split(' ')[0])));
-        Assert.All(statements.Where(one => one.Parent is not null), one => Assert.Equal($"{one.Parent}.sql", one.Type));
-        var others = statements.Where(one => one.Parent is null).ToList();
+            statements.Select(one => (one.Parent!, one.Query.Split(' ')[0])));
+        Assert.All(statements, one => Assert.Equal($"{one.Parent}.sql", one.Type));
+        var others = SqlEvents.Read(events).Where(one => one.Parent is null).ToList();
         Assert.All(others, one => Assert.Equal("sql", one.Type));
         Assert.Contains("BEGIN IMMEDIATE", others.Select(one => one.Query));
         Assert.Contains("COMMIT", others.Select(one => one.Query));
         // An id of its own each, and no request's.
-        Assert.Equal(others.Count + 2, statements.Select(one => one.Id).Distinct().Count());
+        Assert.Equal(others.Count + 2, statements.Concat(others).Select(one => one.Id).Distinct().Count());
     }
 
     [Fact]

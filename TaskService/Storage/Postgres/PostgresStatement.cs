@@ -137,15 +137,16 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
 internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Func<NpgsqlDataReader, T> row)
     : PostgresQuery(sql, set)
 {
-    private int characters;
-
     public List<T> Rows { get; private set; } = [];
 
-    /// <summary>How much of <see cref="CharactersMax"/> a row takes.</summary>
+    /// <summary>How many characters a row has that count.</summary>
     public Func<T, int> CharactersOf { get; init; } = _ => 0;
 
-    /// <summary>Rows behind so many are not kept.</summary>
-    public int CharactersMax { get; init; } = 1;
+    /// <summary>Rows behind so many characters are not kept.</summary>
+    public int CharactersMax { get; init; } = int.MaxValue;
+
+    /// <summary>Of the rows that were kept.</summary>
+    public int Characters { get; private set; }
 
     /// <summary>Whether rows were not kept.</summary>
     public bool IsCut { get; private set; }
@@ -154,14 +155,14 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
     {
         try
         {
-            if (characters >= CharactersMax)
+            if (Characters >= CharactersMax)
             {
                 IsCut = true;
                 return;
             }
             var taken = row(reader);
             Rows.Add(taken);
-            characters += CharactersOf(taken);
+            Characters += CharactersOf(taken);
             RowCount = Rows.Count;
         }
         catch (Exception error)
@@ -172,5 +173,5 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
     }
 
     public override void Forget() =>
-        (Rows, RowCount, Refusal, characters, IsCut) = ([], 0, null, 0, false);
+        (Rows, RowCount, Refusal, Characters, IsCut) = ([], 0, null, 0, false);
 }

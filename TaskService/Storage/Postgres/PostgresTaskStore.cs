@@ -154,7 +154,7 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
                     tasks,
                     rows.LastOrDefault().Id,
                     rows.Count < limit && !page.IsCut,
-                    page.IsCut ? rows.Count : null);
+                    page.Characters);
             },
             cancel);
     }

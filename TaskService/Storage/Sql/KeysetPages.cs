@@ -6,8 +6,8 @@ namespace TaskService.Storage.Sql;
 /// <param name="Items">May be fewer than were asked for, or none, since what breaks a rule is passed over.</param>
 /// <param name="Last">The id that the page ends with, as the table has it.</param>
 /// <param name="IsLast">Whether there is nothing behind it.</param>
-/// <param name="RowsMax">Of the next page; null when this one was no longer than it may be.</param>
-internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Last, bool IsLast, int? RowsMax = null);
+/// <param name="Characters">Of the texts of its items, where they may be long.</param>
+internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Last, bool IsLast, long Characters = 0);
 
 /// <summary>
 /// Goes through a table in the order of ids, a page at a time, each behind the id that the last one ended with. Between
@@ -35,7 +35,7 @@ internal static class KeysetPages
         Func<string, int, CancellationToken, ValueTask<KeysetPage<T>>> read,
         [EnumeratorCancellation] CancellationToken cancel)
     {
-        var (last, items, itemsMax) = (start, FirstItems, ItemsMax);
+        var (last, items) = (start, FirstItems);
         while (true)
         {
             var page = await read(last, items, cancel);
@@ -47,9 +47,9 @@ internal static class KeysetPages
             {
                 yield break;
             }
-            // Longer pages are not tried again: what does not fit is read in vain.
-            itemsMax = Math.Min(itemsMax, page.RowsMax ?? ItemsMax);
-            (last, items) = (page.Last, Math.Min(items * 4, itemsMax));
+            // As many as fit, if they are like those of this page: what does not fit is read in vain.
+            var fit = page.Characters == 0 ? ItemsMax : page.Items.Count * (long)CharactersMax / page.Characters;
+            (last, items) = (page.Last, (int)Math.Clamp(fit, 1, Math.Min(items * 4, ItemsMax)));
         }
     }
 }

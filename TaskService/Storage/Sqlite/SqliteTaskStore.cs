@@ -252,7 +252,8 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             }
             return characters < KeysetPages.CharactersMax;
         });
-        return new KeysetPage<StoredTask>(tasks, last, rows < items && characters < KeysetPages.CharactersMax);
+        var isWhole = characters < KeysetPages.CharactersMax;
+        return new KeysetPage<StoredTask>(tasks, last, rows < items && isWhole, characters);
     }
 
     private static KeysetPage<string> ReadIds(SqliteSession session, string before, int items)
