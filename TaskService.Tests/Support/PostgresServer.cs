@@ -117,6 +117,33 @@ internal sealed class PostgresServer : IDisposable
         await Until.TrueAsync(() => (string?)Query($"SHOW {name}") == value, $"{name} to be {value}");
     }
 
+    /// <summary>Makes every commit wait for standbys, from the end of this on.</summary>
+    /// <param name="names">As <c>synchronous_standby_names</c> has them.</param>
+    public async Task SynchronizeAsync(string names)
+    {
+        const string setting = "synchronous_standby_names";
+        // Until the checkpointer has seen it as well, no commit waits, whatever a connection shows. That it has is to
+        // be seen of a commit that waits for nobody.
+        await SetAsync(setting, "nobody");
+        await using var probe = new NpgsqlConnection(Connection(more: "Pooling=false"));
+        await probe.OpenAsync();
+        await using var commit = new NpgsqlCommand("SELECT pg_logical_emit_message(true, 'probe', '')", probe);
+        using var limit = new CancellationTokenSource(Until.Limit);
+        for (var waits = false; !waits;)
+        {
+            limit.Token.ThrowIfCancellationRequested();
+            var committing = commit.ExecuteNonQueryAsync(limit.Token);
+            await Until.TrueAsync(
+                () => committing.IsCompleted || (waits = IsWaiting(probe.ProcessID)), "a commit that ends or waits");
+            if (waits)
+            {
+                Execute($"SELECT pg_cancel_backend({probe.ProcessID})");
+            }
+            await committing;
+        }
+        await SetAsync(setting, names);
+    }
+
     /// <summary>Ends all of its processes at once, as a crash does.</summary>
     public void Kill()
     {
@@ -144,6 +171,9 @@ internal sealed class PostgresServer : IDisposable
         reserved?.Dispose();
         own?.Dispose();
     }
+
+    private bool IsWaiting(int pid) =>
+        Query($"SELECT wait_event FROM pg_stat_activity WHERE pid = {pid}") is "SyncRep";
 
     private bool Answers()
     {

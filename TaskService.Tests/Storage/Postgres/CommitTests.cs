@@ -181,7 +181,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
     /// <summary>Every commit waits for a standby that there is not, until the answer is disposed of.</summary>
     private async Task<Stalled> StalledAsync()
     {
-        await servers.Primary.SetAsync("synchronous_standby_names", "nobody");
+        await servers.Primary.SynchronizeAsync("nobody");
         return new Stalled(servers.Primary);
     }
 

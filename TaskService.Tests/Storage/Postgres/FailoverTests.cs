@@ -26,7 +26,7 @@ public sealed class FailoverTests : IAsyncLifetime
         servers.Add(await servers[0].StartStandbyAsync());
         database = servers[0].CreateDatabase();
         // A change is acknowledged when both have it.
-        await servers[0].SetAsync("synchronous_standby_names", "*");
+        await servers[0].SynchronizeAsync("*");
         await StreamsAsync(servers[0]);
     }
 
@@ -77,7 +77,7 @@ public sealed class FailoverTests : IAsyncLifetime
             // It comes back as a standby of the new one.
             var back = await standby.StartStandbyAsync($"back{round}", primary.Port);
             servers.Add(back);
-            await standby.SetAsync("synchronous_standby_names", "*");
+            await standby.SynchronizeAsync("*");
             await StreamsAsync(standby);
             (primary, standby) = (standby, back);
         }
