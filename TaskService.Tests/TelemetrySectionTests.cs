@@ -130,7 +130,7 @@ public sealed class TelemetrySectionTests
         {
             Assert.Equal(HttpStatusCode.OK, (await app.GetAsync("/works")).Status);
         }
-        // That a half of them comes out otherwise happens once in 10^7 runs.
+        // With coins of a half, one of the counts is missing once in 10^7 runs.
         var counts = (await app.EventsAsync(requests + kept))
             .GroupBy(one => one.GetProperty("id").GetString())
             .Select(group => group.Count(one => one.GetProperty("type").GetString() == "request.work"))

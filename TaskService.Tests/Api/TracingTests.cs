@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using TaskService.Api;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Propagation;
 using TaskService.Tests.Support;
@@ -221,6 +222,21 @@ public sealed class TracingTests
         Assert.Equal(2, line.Split("status=").Length);
         Assert.Equal("route.GET./sets.200", string.Join('.', Assert.Single(app.Statistics!.Snapshot()).Name.Flat));
         Assert.Equal(6, hits["taskservice.operation.ignored reserved"]);
+    }
+
+    [Fact]
+    public async Task Every_name_that_the_line_has_itself_is_kept_from_code()
+    {
+        await using var app = await ObservedApp.StartAsync();
+        foreach (var path in new[] { "/headers", "/nothing/here", "/throws" })
+        {
+            await app.GetAsync(path);
+        }
+        var names = (await app.LinesAsync(6)).Where(line => line["message"] == "RESPONSE").SelectMany(line => line.Keys)
+            .Except(["time", "logger", "level"]).ToList();
+        Assert.Contains("trace", names);
+        Assert.Contains("reason", names);
+        Assert.Empty(names.Except(RequestLog.Names));
     }
 
     [Fact]

@@ -36,10 +36,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
                     done.TrySetCanceled(cancel);
                     return;
                 }
-                done.TrySetException(new StorageException(
-                    ErrorKind.StorageUnavailable,
-                    "the disk takes too long; what has begun goes on, but nobody waits for it any more",
-                    new OperationCanceledException(cancel)));
+                done.TrySetException(GivenUpChange.Error("the disk", new OperationCanceledException(cancel)));
             },
             null);
         return await done.Task;
@@ -120,7 +117,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
             {
                 if (!done.TrySetException(error))
                 {
-                    logger.LogError(error, "A change failed that nobody waited for any more");
+                    GivenUpChange.Report(logger, error);
                 }
             };
         }

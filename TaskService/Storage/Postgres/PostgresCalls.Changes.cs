@@ -58,10 +58,7 @@ internal sealed partial class PostgresCalls
                 return;
             }
             _ = ReportLateAsync(change);
-            throw new StorageException(
-                ErrorKind.StorageUnavailable,
-                "the database takes too long; what has begun goes on, but nobody waits for it any more",
-                error);
+            throw GivenUpChange.Error("the database", error);
         }
     }
 
@@ -77,7 +74,7 @@ internal sealed partial class PostgresCalls
         }
         catch (Exception error)
         {
-            logger.LogError(error, "A change failed that nobody waited for any more");
+            GivenUpChange.Report(logger, error);
         }
     }
 

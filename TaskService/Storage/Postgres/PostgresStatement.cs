@@ -139,11 +139,8 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
 {
     public List<T> Rows { get; private set; } = [];
 
-    /// <summary>How many characters a row has that count.</summary>
+    /// <summary>Of a row; those behind <see cref="KeysetPages.CharactersMax"/> are not kept.</summary>
     public Func<T, int> CharactersOf { get; init; } = _ => 0;
-
-    /// <summary>Rows behind so many characters are not kept.</summary>
-    public int CharactersMax { get; init; } = int.MaxValue;
 
     /// <summary>Of the rows that were kept.</summary>
     public int Characters { get; private set; }
@@ -155,7 +152,7 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
     {
         try
         {
-            if (Characters >= CharactersMax)
+            if (Characters >= KeysetPages.CharactersMax)
             {
                 IsCut = true;
                 return;

@@ -144,7 +144,6 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
                 var page = new PostgresQuery<Row>(
                     TaskSql.List(query), parameters => TaskSql.SetQuery(parameters, query, after, limit), ReadTask)
                 {
-                    CharactersMax = KeysetPages.CharactersMax,
                     CharactersOf = row => row.Task is null ? 0 : KeysetPages.CharactersOf(row.Task.Entry),
                 };
                 await calls.ReadAsync(page, request, cancel);

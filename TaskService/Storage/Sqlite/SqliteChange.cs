@@ -71,10 +71,7 @@ internal sealed class SqliteChange<T>(
                 throw;
             }
             isAbandoned = true;
-            throw new StorageException(
-                ErrorKind.StorageUnavailable,
-                "the database takes too long; what has begun goes on, but nobody waits for it any more",
-                error);
+            throw GivenUpChange.Error("the database", error);
         }
     }
 
@@ -85,7 +82,7 @@ internal sealed class SqliteChange<T>(
         ended.SetException(error);
         if (isAbandoned)
         {
-            logger.LogError(error, "A change failed that nobody waited for any more");
+            GivenUpChange.Report(logger, error);
         }
     }
 
