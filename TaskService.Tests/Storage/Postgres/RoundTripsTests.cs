@@ -311,6 +311,39 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
         Assert.Equal(["first"], sent.Distinct());
     }
 
+    [Fact]
+    public async Task What_is_given_up_does_not_go_however_soon_the_next_trip_does()
+    {
+        var sent = new ConcurrentBag<string>();
+        var hangs = new TaskCompletionSource();
+        var trips = 0;
+        var all = new RoundTrips<string>(items =>
+        {
+            items.ForEach(sent.Add);
+            Interlocked.Increment(ref trips);
+            return hangs.Task;
+        }, turnsOfOthers: 0);
+        var went = new List<Task>();
+        await Until.TrueAsync(
+            () =>
+            {
+                went.Add(all.SendAsync("went", CancellationToken.None));
+                return Volatile.Read(ref trips) == 4;
+            },
+            "as many round trips as there may be");
+        using var gone = new CancellationTokenSource();
+        var late = all.SendAsync("late", gone.Token).ContinueWith(
+            _ => hangs.SetResult(),
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default);
+        await gone.CancelAsync();
+        await late;
+        await Task.WhenAll(went);
+        await all.SendAsync("last", CancellationToken.None);
+        Assert.Equal(["last", "went"], sent.Distinct().Order());
+    }
+
     private static async Task CreateAsync(RunningService service, string title, HttpStatusCode expected)
     {
         using var answer = await service.SendAsync(

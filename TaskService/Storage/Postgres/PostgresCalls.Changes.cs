@@ -26,11 +26,15 @@ internal sealed partial class PostgresCalls
         try
         {
             cancel.ThrowIfCancellationRequested();
-            await OrGiveUpAsync(
-                change.GoesTogether && !settings.RequestIdInName
-                    ? changes.SendAsync(change, cancel)
-                    : ChangeAsync([change], then, cancel),
-                cancel);
+            if (change.GoesTogether && !settings.RequestIdInName)
+            {
+                var waiter = changes.Send(change);
+                await OrGiveUpAsync(waiter.Task, waiter.TryTake, cancel);
+            }
+            else
+            {
+                await OrGiveUpAsync(ChangeAsync([change], then, cancel), static () => false, cancel);
+            }
             Conclude(change, operation);
             if (change.RowCount > 0)
             {
@@ -43,7 +47,10 @@ internal sealed partial class PostgresCalls
         }
     }
 
-    private async Task OrGiveUpAsync(Task change, CancellationToken cancel)
+    /// <param name="change">Goes on when nobody waits for it any more.</param>
+    /// <param name="tryTake">Whether it has not begun, and does not from now on.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    private async Task OrGiveUpAsync(Task change, Func<bool> tryTake, CancellationToken cancel)
     {
         try
         {
@@ -51,6 +58,10 @@ internal sealed partial class PostgresCalls
         }
         catch (OperationCanceledException error) when (!change.IsCanceled)
         {
+            if (tryTake())
+            {
+                throw;
+            }
             if (change.IsCompleted)
             {
                 // At the last moment.

@@ -73,7 +73,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         {
             cancel.ThrowIfCancellationRequested();
             await (query.Key is not null && after is null && !settings.RequestIdInName
-                ? (usesReplica ? replicaReads : primaryReads).SendAsync(query, cancel).WaitAsync(cancel)
+                ? (usesReplica ? replicaReads : primaryReads).SendAsync(query, cancel)
                 : ReadAsync([query], usesReplica, after, cancel));
             Conclude(query, operation);
             if (servers.HasReplica)

@@ -30,17 +30,33 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
     private int underWayAndNew;
 
     /// <summary>Sends an item, by itself or with others.</summary>
-    /// <param name="item">Goes once, and only if nobody has cancelled before.</param>
-    /// <param name="cancel">Until it goes.</param>
-    public Task SendAsync(T item, CancellationToken cancel)
+    /// <param name="item">Goes once.</param>
+    /// <param name="cancel">Ends the wait; what has not gone by then does not go.</param>
+    public async Task SendAsync(T item, CancellationToken cancel)
     {
-        var waiter = new Waiter(item, cancel);
+        var waiter = Send(item);
+        try
+        {
+            await waiter.Task.WaitAsync(cancel);
+        }
+        catch (OperationCanceledException)
+        {
+            waiter.TryTake();
+            throw;
+        }
+    }
+
+    /// <summary>Sends an item, by itself or with others.</summary>
+    /// <param name="item">Goes once, if nobody takes it away before.</param>
+    public Waiter Send(T item)
+    {
+        var waiter = new Waiter(item);
         lock (waiting)
         {
             waiting.Enqueue(waiter);
             BeginIfNeeded();
         }
-        return waiter.Task;
+        return waiter;
     }
 
     // Within the lock.
@@ -139,43 +155,24 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
         return late;
     }
 
-    private sealed class Waiter : TaskCompletionSource
+    /// <summary>An item that is to go; its task ends with the trip.</summary>
+    internal sealed class Waiter(T item) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
     {
-        private readonly CancellationTokenRegistration registration;
         private int isTaken;
 
-        public Waiter(T item, CancellationToken cancel)
-            : base(TaskCreationOptions.RunContinuationsAsynchronously)
-        {
-            Item = item;
-            registration = cancel.UnsafeRegister(
-                static (waiter, cancelled) => ((Waiter)waiter!).GiveUp(cancelled), this);
-        }
-
-        public T Item { get; }
+        public T Item => item;
 
         public long Since { get; } = Stopwatch.GetTimestamp();
 
-        /// <returns>False when it was taken before, or given up.</returns>
-        public bool TryTake()
-        {
-            registration.Unregister();
-            return Interlocked.Exchange(ref isTaken, 1) == 0;
-        }
+        /// <summary>Takes it out of those that wait: to send it, or to give it up.</summary>
+        /// <returns>False when it was taken before.</returns>
+        public bool TryTake() => Interlocked.Exchange(ref isTaken, 1) == 0;
 
         public void Fail(Exception error)
         {
             SetException(error);
             // Who asked may have gone.
             _ = Task.Exception;
-        }
-
-        private void GiveUp(CancellationToken cancelled)
-        {
-            if (Interlocked.Exchange(ref isTaken, 1) == 0)
-            {
-                SetCanceled(cancelled);
-            }
         }
     }
 }
