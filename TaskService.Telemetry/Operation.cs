@@ -30,6 +30,7 @@ public sealed class Operation : IDisposable
     private StrongBox<TraceContext>? trace;
     private ConcurrentDictionary<string, double>? coins;
     private Activity? span;
+    private TraceDecision decision;
     private int hasEnded;
 
     internal Operation(
@@ -73,8 +74,8 @@ public sealed class Operation : IDisposable
     /// <summary>Whether anyone reads its record.</summary>
     public bool IsRead => Telemetry.HasReaders;
 
-    /// <summary>Whether its record goes to an outlet.</summary>
-    public bool IsRecorded => Telemetry.HasReceiver(this);
+    /// <summary>Whether an outlet gets its record with all fields; others count and time it.</summary>
+    public bool IsRecorded => IsSpan || (IsEvent && Telemetry.HasEvents);
 
     /// <summary>The level of its line; null when how it ends decides.</summary>
     public LogLevel? Level
@@ -216,15 +217,16 @@ public sealed class Operation : IDisposable
         }
         var took = duration ?? Stopwatch.GetElapsedTime(started);
         var all = fields is { } own ? Join(first, own) : first;
-        Telemetry.Statistics?.Record(Type, all, took);
-        if (IsRecorded)
+        var key = OperationKey.Of(Type, all);
+        Telemetry.Statistics?.Record(key, took);
+        if (IsRecorded || Telemetry.HasTimers)
         {
-            var record = ToRecord(all.ToArray(), took);
+            var record = ToRecord(key, all, took);
             if (span is not null)
             {
                 OperationSpan.End(span, record);
             }
-            Telemetry.Post(this, record);
+            Telemetry.Post(record);
         }
     }
 
@@ -236,11 +238,16 @@ public sealed class Operation : IDisposable
         {
             return;
         }
-        var place = MakeTrace();
-        if (place.IsSampled)
+        if (Enclosing is null)
         {
-            span = OperationSpan.Begin(spans, ref place, this, startTime);
+            decision = TraceContext.Decide(remote, Telemetry.TraceProbability);
+            if (decision == TraceDecision.Dropped)
+            {
+                return;
+            }
         }
+        var place = MakeTrace();
+        span = OperationSpan.Begin(spans, ref place, this, startTime);
         trace = new(place);
     }
 
@@ -310,15 +317,17 @@ public sealed class Operation : IDisposable
         }
     }
 
-    private OperationRecord ToRecord(Field[] all, TimeSpan took) => new()
+    // What is only counted and timed keeps little alive while it waits: most operations, where few are traced.
+    private OperationRecord ToRecord(OperationKey key, ReadOnlySpan<Field> all, TimeSpan took) => new()
     {
         Id = Id,
         Type = Type,
+        Key = key,
         Kind = Kind,
         Start = startTime,
         Duration = took,
-        Fields = all,
-        Operation = this,
+        Fields = IsRecorded ? all.ToArray() : [],
+        Operation = IsRecorded ? this : null,
         Span = span,
         IsEvent = IsEvent,
         Error = Error,
@@ -329,7 +338,10 @@ public sealed class Operation : IDisposable
 
     private TraceContext MakeTrace() => Enclosing is { } parent
         ? parent.Trace.Child()
-        : TraceContext.Begin(ActivityTraceId.CreateFromString(TraceId), remote, Telemetry.TraceProbability);
+        : TraceContext.Begin(
+            ActivityTraceId.CreateFromString(TraceId),
+            remote,
+            decision == TraceDecision.Deferred ? TraceContext.Decide(remote, Telemetry.TraceProbability) : decision);
 }
 
 /// <summary>Sets a field to the time that something took, when it is disposed of.</summary>

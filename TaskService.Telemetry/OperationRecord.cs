@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using TaskService.Telemetry.Outlets;
 using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry;
@@ -15,6 +16,7 @@ public sealed class OperationRecord
     private const int BytesOfField = 32;
 
     private readonly StrongBox<TraceContext>? given;
+    private OperationKey? key;
     private long bytesEstimate;
 
     /// <summary>Of the machine.</summary>
@@ -37,12 +39,15 @@ public sealed class OperationRecord
 
     public DateTime End => Start + Duration;
 
-    /// <summary>In the order in which they were first set; a dot in a key goes one level down.</summary>
+    /// <summary>
+    /// In the order in which they were first set; a dot in a key goes one level down. None where no outlet gets more
+    /// than a name and a time.
+    /// </summary>
     public required IReadOnlyList<Field> Fields { get; init; }
 
     public ActivityKind Kind { get; init; }
 
-    /// <summary>Its place in a trace; made when it is asked for, which metrics never do.</summary>
+    /// <summary>Its place in a trace, where there are fields; made when it is asked for.</summary>
     public TraceContext Trace
     {
         get => given?.Value ?? Operation?.Trace ?? default;
@@ -57,6 +62,13 @@ public sealed class OperationRecord
 
     /// <summary>What went wrong in one line; null when nothing did.</summary>
     public string? Error { get; init; }
+
+    /// <summary>What it is counted as.</summary>
+    internal OperationKey Key
+    {
+        get => key ?? OperationKey.Of(Type, Fields as Field[] ?? [.. Fields]);
+        init => key = value;
+    }
 
     /// <summary>About how much memory it takes: two bytes a character of text, and a little for all else.</summary>
     internal long BytesEstimate => bytesEstimate > 0 ? bytesEstimate : bytesEstimate = Estimate();

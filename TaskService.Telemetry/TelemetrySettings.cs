@@ -33,7 +33,7 @@ public sealed record OutletSettings(string Name, OutletInput Input, Func<IOutlet
 /// <summary>What an outlet gets.</summary>
 public enum OutletInput
 {
-    /// <summary>Every operation, to count and time them.</summary>
+    /// <summary>Every operation, to count and time them: what they are called, and how long they took.</summary>
     Operations,
 
     /// <summary>Operations that the rules for event records let through.</summary>

@@ -35,7 +35,9 @@ public sealed class TelemetrySystem : IAsyncDisposable
             }
         }
         Statistics = settings.Statistics ? new Statistics() : null;
-        if (settings.Outlets.Any(outlet => outlet.Input == OutletInput.Spans))
+        HasEvents = Has(OutletInput.Events);
+        HasTimers = Has(OutletInput.Operations);
+        if (Has(OutletInput.Spans))
         {
             spans = new ActivitySource("TaskService.Telemetry");
             listener = new ActivityListener
@@ -62,6 +64,12 @@ public sealed class TelemetrySystem : IAsyncDisposable
     public Statistics? Statistics { get; }
 
     internal bool HasOutlets => outlets.Count > 0;
+
+    /// <summary>Whether an outlet gets what the rules for event records let through.</summary>
+    internal bool HasEvents { get; }
+
+    /// <summary>Whether an outlet counts and times all operations.</summary>
+    internal bool HasTimers { get; }
 
     /// <inheritdoc cref="TelemetrySettings.LogEvents"/>
     internal bool HasLogEvents => HasReaders && settings.LogEvents;
@@ -154,34 +162,23 @@ public sealed class TelemetrySystem : IAsyncDisposable
     private Sample? SampleOf(string type) =>
         settings.EventSamples.Count > 0 && settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
 
-    /// <summary>Whether the record of an operation goes anywhere.</summary>
-    internal bool HasReceiver(Operation operation)
-    {
-        foreach (var (outlet, _) in outlets)
-        {
-            if (Wants(outlet.Input, operation))
-            {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    internal void Post(Operation operation, OperationRecord record)
+    internal void Post(OperationRecord record)
     {
         foreach (var (outlet, queue) in outlets)
         {
-            if (Wants(outlet.Input, operation))
+            if (Wants(outlet.Input, record))
             {
                 queue.Post(record);
             }
         }
     }
 
-    private static bool Wants(OutletInput input, Operation operation) => input switch
+    private bool Has(OutletInput input) => settings.Outlets.Any(outlet => outlet.Input == input);
+
+    private static bool Wants(OutletInput input, OperationRecord record) => input switch
     {
-        OutletInput.Events => operation.IsEvent,
-        OutletInput.Spans => operation.IsSpan,
+        OutletInput.Events => record.IsEvent,
+        OutletInput.Spans => record.Span is not null,
         _ => true,
     };
 

@@ -11,19 +11,22 @@ public class OperationBenchmark
     private TelemetrySystem telemetry = null!;
 
     /// <summary>Who reads it.</summary>
-    [Params("nobody", "statistics", "outlet")]
+    [Params("nobody", "statistics", "timers", "events")]
     public string Reader { get; set; } = "";
 
     [GlobalSetup]
     public void Start()
     {
         var outlet = new OutletSettings(
-            "none", OutletInput.Operations, () => new Nowhere(), new OutletQueueSettings { RecordsMax = 1_000_000 });
+            "none",
+            Reader == "events" ? OutletInput.Events : OutletInput.Operations,
+            () => new Nowhere(),
+            new OutletQueueSettings { RecordsMax = 1_000_000 });
         telemetry = new TelemetrySystem(
             new TelemetrySettings
             {
                 Statistics = Reader == "statistics",
-                Outlets = Reader == "outlet" ? [outlet] : [],
+                Outlets = Reader is "timers" or "events" ? [outlet] : [],
             },
             (_, _, _) => { });
         telemetry.StartRequest("0123456789abcdef0123456789abcdef", null);

@@ -25,7 +25,11 @@ public sealed partial class MetricName(
     /// with these as tags, whatever ends in <c>sql</c> and has a <c>query</c> is <c>sql</c> with that query
     /// simplified, and all else is its type, split at dots.
     /// </summary>
-    public static MetricName Of(OperationRecord record) => OperationKey.Of(record).ToName();
+    public static MetricName Of(OperationRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        return record.Key.ToName();
+    }
 
     /// <summary>
     /// A query without what differs from one to the next: columns, values, blanks, comments, and all but the first
@@ -98,9 +102,6 @@ internal readonly record struct OperationKey(string Type, string? Method, string
     private const int CachedCharactersMax = 4096;
 
     private static readonly BoundedCache<string, string> Simplified = new(1_000, MetricName.Simplify);
-
-    public static OperationKey Of(OperationRecord record) =>
-        Of(record.Type, record.Fields as Field[] ?? [.. record.Fields]);
 
     public static OperationKey Of(string type, ReadOnlySpan<Field> fields)
     {

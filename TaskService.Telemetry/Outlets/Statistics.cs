@@ -18,7 +18,9 @@ public sealed class Statistics
 
     /// <summary>Counts an operation; allocates nothing once its name is known.</summary>
     public void Record(string type, ReadOnlySpan<Field> fields, TimeSpan duration) =>
-        table.Find(OperationKey.Of(type, fields)).Add(duration.Ticks);
+        Record(OperationKey.Of(type, fields), duration);
+
+    internal void Record(OperationKey key, TimeSpan duration) => table.Find(key).Add(duration.Ticks);
 
     /// <summary>In no order, names without operations left out. Each is consistent in itself.</summary>
     public IReadOnlyList<OperationStatistics> Snapshot()

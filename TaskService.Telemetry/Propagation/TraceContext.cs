@@ -36,21 +36,18 @@ public readonly record struct TraceContext(
 
     /// <summary>The place of a request.</summary>
     /// <param name="id">That of the caller's trace, or a new one.</param>
+    /// <param name="remote">What the caller sent; null, and the request begins a trace.</param>
+    /// <param name="decision">See <see cref="Decide"/>.</param>
+    public static TraceContext Begin(ActivityTraceId id, RemoteTrace? remote, TraceDecision decision) => new(
+        id, ActivitySpanId.CreateRandom(), remote?.SpanId, decision, remote?.State, remote?.Baggage);
+
+    /// <summary>Whether the trace of a request is recorded; never <see cref="TraceDecision.Deferred"/>.</summary>
     /// <param name="remote">What the caller sent, which is obeyed; null, and the request begins a trace.</param>
     /// <param name="probability">That a trace is recorded about which nobody has decided, from 0 to 1.</param>
-    public static TraceContext Begin(ActivityTraceId id, RemoteTrace? remote, double probability)
+    public static TraceDecision Decide(RemoteTrace? remote, double probability) => remote?.Decision switch
     {
-        var decision = remote?.Decision ?? TraceDecision.Deferred;
-        if (decision == TraceDecision.Deferred)
-        {
-            decision = Sample.NewCoin() < probability ? TraceDecision.Sampled : TraceDecision.Dropped;
-        }
-        return new TraceContext(
-            id,
-            ActivitySpanId.CreateRandom(),
-            remote?.SpanId,
-            decision,
-            remote?.State,
-            remote?.Baggage);
-    }
+        null or TraceDecision.Deferred =>
+            Sample.NewCoin() < probability ? TraceDecision.Sampled : TraceDecision.Dropped,
+        { } decided => decided,
+    };
 }

@@ -104,7 +104,7 @@ public sealed class StatsdOutlet : IOutlet, IMeterOutlet, IDisposable
     }
 
     private Metric TimerOf(OperationRecord record) => new(
-        NameOf(OperationKey.Of(record)),
+        NameOf(record.Key),
         MetricKind.Timer,
         Math.Max(1, Math.Round(record.Duration.TotalMilliseconds, MidpointRounding.AwayFromZero)));
 
