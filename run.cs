@@ -54,6 +54,8 @@ internal static class Verbs
                                       build for release and measure under load; --compare: beside another revision
           outlets [--shots N] [--seconds N] [--warm N]
                                       measure requests while the receivers of outlets fail
+          telemetry [--shots N] [--seconds N] [--warm N]
+                                      measure what telemetry costs a request
           micro [--filter '*Line*']   time the line, the readers and the mappings alone
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods
@@ -72,6 +74,7 @@ internal static class Verbs
         ["cover"] = ([], ["--line", "--branch"], Cover),
         ["bench"] = ([], ["--work", "--compare", "--shots", "--seconds", "--warm", "--connections", "--tasks"], Bench),
         ["outlets"] = ([], ["--shots", "--seconds", "--warm"], options => MeasureHere("outlets", options)),
+        ["telemetry"] = ([], ["--shots", "--seconds", "--warm"], options => MeasureHere("telemetry", options)),
         ["micro"] = ([], ["--filter"], options => Measure("micro", options)),
         ["profile"] = ([], ["--work", "--seconds", "--warm", "--connections", "--tasks"], Profile),
         ["check"] = (["--long"], [], Check),

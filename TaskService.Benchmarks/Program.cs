@@ -4,7 +4,7 @@ using TaskService.Benchmarks.Load;
 
 namespace TaskService.Benchmarks;
 
-/// <summary>What <c>run.cs bench</c>, <c>outlets</c>, <c>micro</c> and <c>profile</c> call.</summary>
+/// <summary>What <c>run.cs bench</c>, <c>outlets</c>, <c>telemetry</c>, <c>micro</c> and <c>profile</c> call.</summary>
 internal static class Program
 {
     public static async Task<int> Main(string[] args)
@@ -15,9 +15,10 @@ internal static class Program
             {
                 ["load", .. var rest] => await LoadBenchmark.RunAsync(LoadOptions.Parse(rest)),
                 ["outlets", .. var rest] => await OutletFaults.RunAsync(LoadOptions.Parse(rest)),
+                ["telemetry", .. var rest] => await TelemetryCost.RunAsync(LoadOptions.Parse(rest)),
                 ["profile", .. var rest] => await Profile.RunAsync(LoadOptions.Parse(rest)),
                 ["micro", .. var rest] => Micro(rest),
-                _ => throw new ArgumentException("the first argument is load, outlets, profile or micro"),
+                _ => throw new ArgumentException("the first argument is load, outlets, telemetry, profile or micro"),
             };
         }
         catch (Exception error) when (error is ArgumentException or IOException or InvalidOperationException)

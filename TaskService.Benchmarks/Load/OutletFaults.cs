@@ -29,11 +29,7 @@ internal static class OutletFaults
 
     public static async Task<int> RunAsync(LoadOptions options)
     {
-        if (Environment.ProcessorCount > 1 && OperatingSystem.IsLinux())
-        {
-            // The service has the other one.
-            Process.GetCurrentProcess().ProcessorAffinity = 2;
-        }
+        LeaveFirstProcessor();
         Console.WriteLine($"GET on {Connections} connections, one a millisecond each, every trace recorded, statsd "
             + $"and OTLP, {options.Shots} shots of {options.Seconds} s, medians\n"
             + "| receiver | requests/s | p50 ms | p99 ms | p99 ms without outlets | difference | RSS MiB | without "
@@ -44,6 +40,15 @@ internal static class OutletFaults
             failed += await MeasureAsync(options, Faults[i], port: 18_100 + 10 * i);
         }
         return failed == 0 ? 0 : 1;
+    }
+
+    /// <summary>The service has that one.</summary>
+    public static void LeaveFirstProcessor()
+    {
+        if (Environment.ProcessorCount > 1 && OperatingSystem.IsLinux())
+        {
+            Process.GetCurrentProcess().ProcessorAffinity = 2;
+        }
     }
 
     private static async Task<int> MeasureAsync(
@@ -109,7 +114,8 @@ internal static class OutletFaults
         return listener;
     }
 
-    private static Task AnswerAsync(int port, string status, TimeSpan delay)
+    /// <summary>Answers all that comes to a port in the same way, until the process ends.</summary>
+    public static Task AnswerAsync(int port, string status, TimeSpan delay)
     {
         var listener = Listen(port);
         _ = Task.Run(async () =>
