@@ -45,7 +45,8 @@ public sealed class MeterTimerTests : IDisposable
             telemetry.Start("a").Dispose();
             await Until.TrueAsync(() => outlet.Calls > 2, "meters that are sent a third time");
         }
-        Assert.InRange(failures, 3, int.MaxValue);
+        // One that began late, on a machine that stands still, comes after its failure.
+        await Until.TrueAsync(() => outlet.Calls == Volatile.Read(ref failures), "a failure for each call");
         Assert.Equal(["a"], outlet.Sent);
     }
 
