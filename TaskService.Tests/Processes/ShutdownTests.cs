@@ -25,7 +25,6 @@ public sealed class ShutdownTests : IDisposable
         var clients = Enumerable.Range(0, 16).Select(_ => PostUntilRefusedAsync(address)).ToList();
         await Until.TrueAsync(() => process.Output.Count > 500, "some load");
         process.Signal(signal);
-        // Who started the tests may have had SIGINT ignored, which processes inherit: then it would never stop.
         var answers = await Task.WhenAll(clients).WaitAsync(Until.Limit);
         var answered = answers.SelectMany(ids => ids).ToList();
         Assert.Equal(0, await process.ExitAsync());

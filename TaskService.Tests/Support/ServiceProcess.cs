@@ -6,6 +6,12 @@ namespace TaskService.Tests.Support;
 /// <summary>The real program in a process of its own, in a directory of its own.</summary>
 internal sealed class ServiceProcess : IDisposable
 {
+    // A process inherits which signals are ignored: SIGINT of a job in the background, SIGHUP of nohup. GNU env resets
+    // them; where env is a link to something else (BusyBox), they stay.
+    private static readonly string[] WithDefaultSignals =
+        OperatingSystem.IsLinux() && File.ResolveLinkTarget("/usr/bin/env", returnFinalTarget: false) is null
+            ? ["/usr/bin/env", "--default-signal"] : [];
+
     private readonly Process process = new();
     private readonly ConcurrentQueue<string> output = new();
     private readonly ConcurrentQueue<string> errors = new();
@@ -15,14 +21,13 @@ internal sealed class ServiceProcess : IDisposable
     private ServiceProcess(
         string directory, string[] command, IEnumerable<(string Name, string? Value)> environment)
     {
-        var start = process.StartInfo;
-        start.FileName = command[0];
-        start.WorkingDirectory = directory;
-        start.RedirectStandardOutput = start.RedirectStandardError = true;
-        foreach (var arg in command.Skip(1))
+        string[] words = [.. WithDefaultSignals, .. command];
+        var start = process.StartInfo = new ProcessStartInfo(words[0], words.Skip(1))
         {
-            start.ArgumentList.Add(arg);
-        }
+            WorkingDirectory = directory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;
