@@ -13,12 +13,12 @@ internal static class Program
         {
             return args switch
             {
-                ["load", .. var rest] => await LoadBenchmark.RunAsync(LoadOptions.Parse(rest)),
-                ["outlets", .. var rest] => await OutletFaults.RunAsync(LoadOptions.Parse(rest)),
-                ["telemetry", .. var rest] => await TelemetryCost.RunAsync(LoadOptions.Parse(rest)),
-                ["profile", .. var rest] => await Profile.RunAsync(LoadOptions.Parse(rest)),
+                ["bench", .. var rest] => await MeasureAsync(LoadBenchmark.RunAsync, rest),
+                ["outlets", .. var rest] => await MeasureAsync(OutletFaults.RunAsync, rest),
+                ["telemetry", .. var rest] => await MeasureAsync(TelemetryCost.RunAsync, rest),
+                ["profile", .. var rest] => await MeasureAsync(Profile.RunAsync, rest),
                 ["micro", .. var rest] => Micro(rest),
-                _ => throw new ArgumentException("the first argument is load, outlets, telemetry, profile or micro"),
+                _ => throw new ArgumentException("the first argument is bench, outlets, telemetry, profile or micro"),
             };
         }
         catch (Exception error) when (error is ArgumentException or IOException or InvalidOperationException)
@@ -26,6 +26,12 @@ internal static class Program
             await Console.Error.WriteLineAsync($"bench: {error.Message}");
             return error is ArgumentException ? 2 : 1;
         }
+    }
+
+    private static Task<int> MeasureAsync(Func<LoadOptions, Task<int>> measure, string[] args)
+    {
+        var options = LoadOptions.Parse(args);
+        return measure(options with { Services = ServiceBuild.Run(options.Compare) });
     }
 
     private static int Micro(string[] args)

@@ -10,7 +10,10 @@ internal sealed record LoadOptions
     /// <summary>Of <see cref="AllWork"/>.</summary>
     public IReadOnlyList<string> Work { get; init; } = ["get", "put", "post", "list"];
 
-    /// <summary>Directories with a built service: what is here, then what it is compared with.</summary>
+    /// <summary>A revision to measure beside this tree, as git names it; null for none.</summary>
+    public string? Compare { get; init; }
+
+    /// <summary>Directories with a built service: of this tree, then of the revision it is compared with.</summary>
     public IReadOnlyList<string> Services { get; init; } = [];
 
     /// <summary>How many are stored before.</summary>
@@ -33,7 +36,7 @@ internal sealed record LoadOptions
             options = args[i] switch
             {
                 "--work" => options with { Work = Works(value.Split(',')) },
-                "--service" => options with { Services = [.. options.Services, value] },
+                "--compare" => options with { Compare = value },
                 "--tasks" => options with { Tasks = Number(args[i], value, 0, 10_000_000) },
                 "--connections" => options with { Connections = Number(args[i], value, 1, 10_000) },
                 "--shots" => options with { Shots = Number(args[i], value, 1, 1_000) },
@@ -42,7 +45,7 @@ internal sealed record LoadOptions
                 _ => throw new ArgumentException($"unknown option {args[i]}"),
             };
         }
-        return options.Services.Count > 0 ? options : throw new ArgumentException("--service names a directory");
+        return options;
     }
 
     private static string[] Works(string[] given) =>

@@ -11,6 +11,7 @@ internal static class Profile
 
     public static async Task<int> RunAsync(LoadOptions options)
     {
+        await RunAsync("tool", "restore", "-v", "quiet");
         using var service = await MeasuredService.StartAsync(options.Services[0], port: 18_080, options.Tasks);
         return await SampleAsync(service, options);
     }
@@ -40,9 +41,12 @@ internal static class Profile
         return exitCode;
     }
 
-    private static async Task<(int ExitCode, string Said)> TraceAsync(params string[] args)
+    private static Task<(int ExitCode, string Said)> TraceAsync(params string[] args) =>
+        RunAsync(["dotnet-trace", .. args]);
+
+    private static async Task<(int ExitCode, string Said)> RunAsync(params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet", ["dotnet-trace", .. args]) { RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", args) { RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         var said = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();

@@ -1,17 +1,15 @@
 namespace TaskService.Tests.Support;
 
-/// <summary>Where the repository is, and how large the long tests are.</summary>
+/// <summary>Where the repository is, and which counts the long tests take.</summary>
 internal static class TestRoot
 {
     /// <summary>The directory that holds the solution.</summary>
     public static string Path { get; } = Find();
 
-    /// <summary>
-    /// The one setting that tells small counts (<c>dotnet test</c>) from full ones (<c>run.cs check --long</c>).
-    /// </summary>
-    public static bool IsLong => Environment.GetEnvironmentVariable("TASKSERVICE_TEST_SCALE") == "long";
+    /// <summary>Whether tests take full counts (<c>run.cs soak</c>) rather than small ones.</summary>
+    public static bool IsSoak => Environment.GetEnvironmentVariable("TASKSERVICE_TEST_SCALE") == "soak";
 
-    public static int Scale(int small, int full) => IsLong ? full : small;
+    public static int Scale(int small, int full) => IsSoak ? full : small;
 
     public static string File(params string[] names) => System.IO.Path.Combine([Path, .. names]);
 

@@ -52,10 +52,9 @@ public sealed class KillTests : IDisposable
         string call, int steps)
     {
         // A create with a key, an update, a delete, and the create again: each step of each, or one of them.
-        var isLong = TestRoot.IsLong;
         // There already, so that the start has nothing to sync.
         Directory.CreateDirectory(directory.File("store/.keys"));
-        for (var step = isLong ? 1 : steps; step <= steps; step++)
+        for (var step = TestRoot.Scale(steps, 1); step <= steps; step++)
         {
             var script = new Script($"key-{step}");
             using (var killed = Start($"{call}:signal=SIGKILL:when={step}"))

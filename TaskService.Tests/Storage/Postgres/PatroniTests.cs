@@ -7,7 +7,7 @@ namespace TaskService.Tests.Storage.Postgres;
 /// Patroni decides who the primary is: its leader dies, with its agent or without, or hands over, while writers write.
 /// Nobody tells the service.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "soak")]
 public sealed class PatroniTests(PatroniFixture fixture) : IClassFixture<PatroniFixture>
 {
     private const int Writers = 4;
@@ -16,11 +16,11 @@ public sealed class PatroniTests(PatroniFixture fixture) : IClassFixture<Patroni
     private const string AgentDies = "agent dies";
     private const string Switchover = "switchover";
 
-    public static TheoryData<string> Ends =>
-        TestRoot.IsLong ? [AllDie, PostmasterDies, AgentDies, Switchover] : [AllDie, PostmasterDies, Switchover];
-
     [Theory]
-    [MemberData(nameof(Ends))]
+    [InlineData(AllDie)]
+    [InlineData(PostmasterDies)]
+    [InlineData(AgentDies)]
+    [InlineData(Switchover)]
     public async Task Under_Patroni_nothing_is_lost_and_changes_go_on_by_themselves(string end)
     {
         for (var round = 0; round < TestRoot.Scale(1, 2); round++)
