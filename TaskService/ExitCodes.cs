@@ -8,7 +8,8 @@ internal static class ExitCodes
 {
     public const int Fine = 0;
 
-    /// <summary>Something that the configuration names cannot be opened, or the unexpected.</summary>
+    /// <summary>Something that the configuration names cannot be opened, a hosted service failed, or the
+    /// unexpected.</summary>
     public const int Failed = 1;
 
     /// <summary>The command line is wrong.</summary>
@@ -35,8 +36,15 @@ internal static class ExitCodes
         {
             var expected = error is IOException or StorageException;
             var text = expected ? error.Message : $"unexpected {error.GetType().Name}: {error.Message}";
-            await Console.Error.WriteLineAsync($"taskservice: {ConfigProblems.OneLine(text)}");
-            return Failed;
+            return await FailAsync(text);
         }
+    }
+
+    /// <summary>Says on one line why the process fails.</summary>
+    /// <returns>The code.</returns>
+    public static async Task<int> FailAsync(string reason)
+    {
+        await Console.Error.WriteLineAsync($"taskservice: {ConfigProblems.OneLine(reason)}");
+        return Failed;
     }
 }

@@ -96,9 +96,9 @@ internal static class LoggingSettings
         {
             options.Rules.Add(new LoggerFilterRule(null, name, logger.Level, null));
         }
-        // That the start failed is said once, by the program, on one line.
+        // A start that failed and a background service that did are logged once, by the program.
         options.Rules.Add(
-            new LoggerFilterRule(null, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical, null));
+            new LoggerFilterRule(null, "Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None, null));
     }
 
     private static Dictionary<string, LogHandlerSettings> ReadHandlers(

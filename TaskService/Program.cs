@@ -14,10 +14,12 @@ namespace TaskService;
 /// <summary>The contents page: settings, telemetry, store, routes, run.</summary>
 internal static class Program
 {
-    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args, RunAsync, StoreCopy.RunAsync);
+    public static Task<int> Main(string[] args) =>
+        CommandLine.RunAsync(args, options => RunAsync(options), StoreCopy.RunAsync);
 
     internal static WebApplication Build(
-        Settings settings, LogSystem logs, TelemetrySystem telemetry, CancellationToken stopping)
+        Settings settings, LogSystem logs, TelemetrySystem telemetry, Action<WebApplicationBuilder>? setup,
+        CancellationToken stopping)
     {
         // Empty, so that nothing but the YAML file, the environment and the command line is read, as it was already.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -30,6 +32,7 @@ internal static class Program
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
         Server.Configure(builder, settings.Service, settings.Http);
+        setup?.Invoke(builder);
         var app = builder.Build();
 
         var routes = new Routes();
@@ -52,7 +55,7 @@ internal static class Program
         return app;
     }
 
-    private static async Task<int> RunAsync(CommandLineOptions options)
+    internal static async Task<int> RunAsync(CommandLineOptions options, Action<WebApplicationBuilder>? setup = null)
     {
         var (settings, source) = Settings.Load(options);
         if (options.PrintConfig || options.CheckConfig)
@@ -63,17 +66,14 @@ internal static class Program
         using var signals = new StopSignals(TimeProvider.System);
         try
         {
-            if (options.MigrateOnly)
-            {
-                return await TodoListHost.MigrateAsync(settings, Console.Out, signals.First);
-            }
-            await using var host = await TodoListHost.StartAsync(settings, signals.First);
-            await signals.WaitAsync();
+            return options.MigrateOnly
+                ? await TodoListHost.MigrateAsync(settings, Console.Out, signals.First)
+                : await TodoListHost.RunAsync(settings, signals, setup);
         }
         catch (OperationCanceledException) when (signals.First.IsCancellationRequested)
         {
             // It was still starting: there is nothing to finish.
+            return ExitCodes.Fine;
         }
-        return ExitCodes.Fine;
     }
 }

@@ -1,7 +1,9 @@
 using System.Net;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
 using TaskService.Domain;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
@@ -11,43 +13,79 @@ namespace TaskService;
 /// <summary>The service in one process: started once, stopped once, in a program or in a test.</summary>
 internal sealed class TodoListHost : IAsyncDisposable
 {
+    /// <summary>
+    /// How long the server needs to abort connections after the time to stop is over, and more; a hosted service that
+    /// ignores its token is not waited for any longer.
+    /// </summary>
+    private static readonly TimeSpan AbortTimeMax = TimeSpan.FromSeconds(3);
+
     private readonly Settings settings;
     private readonly LogSystem logs;
     private readonly TelemetrySystem telemetry;
     private readonly CancellationTokenSource stopping = new();
     private readonly WebApplication app;
     private readonly ITaskStore store;
-    private readonly Lazy<Task> stopped;
+    private readonly IHostApplicationLifetime lifetime;
+    private readonly List<(BackgroundService Service, Task Watch)> background = [];
+    private readonly Lazy<Task<string?>> stopped;
+    private string? failure;
 
-    private TodoListHost(Settings settings, LogSystem logs, TelemetrySystem telemetry)
+    private TodoListHost(
+        Settings settings, LogSystem logs, TelemetrySystem telemetry, Action<WebApplicationBuilder>? setup)
     {
         (this.settings, this.logs, this.telemetry) = (settings, logs, telemetry);
-        app = Program.Build(settings, logs, telemetry, stopping.Token);
+        app = Program.Build(settings, logs, telemetry, setup, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
-        stopped = new Lazy<Task>(StopOnceAsync);
+        lifetime = app.Lifetime;
+        stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
-    /// <summary>The port that it listens on.</summary>
+    /// <summary>The port that it listens on; 0 when it was stopped from within before it listened.</summary>
     public int Port { get; private set; }
 
-    /// <summary>Opens the store, then the port.</summary>
+    /// <summary>Serves until a signal, or something within, stops it.</summary>
+    /// <returns>The exit code.</returns>
+    /// <inheritdoc cref="StartAsync" path="/exception"/>
+    public static async Task<int> RunAsync(
+        Settings settings, StopSignals signals, Action<WebApplicationBuilder>? setup)
+    {
+        await using var host = await StartAsync(settings, signals.First, setup);
+        await Task.WhenAny(signals.WaitAsync(), host.ApplicationStoppingAsync());
+        return await host.StopAsync() is { } failure ? await ExitCodes.FailAsync(failure) : ExitCodes.Fine;
+    }
+
+    /// <summary>
+    /// Opens the store, then the port. Whatever stops the application from within, such as a background service that
+    /// fails, stops it in order, as <see cref="StopAsync"/> does.
+    /// </summary>
+    /// <param name="settings">All of them.</param>
+    /// <param name="cancel">While it starts.</param>
+    /// <param name="setup">Adds services of one's own, such as hosted ones.</param>
     /// <exception cref="StorageException">The store cannot be opened.</exception>
     /// <exception cref="IOException">The port or a log file cannot be opened.</exception>
-    public static async Task<TodoListHost> StartAsync(Settings settings, CancellationToken cancel)
+    public static async Task<TodoListHost> StartAsync(
+        Settings settings, CancellationToken cancel, Action<WebApplicationBuilder>? setup = null)
     {
-        var host = await CreateAsync(settings);
+        var host = await CreateAsync(settings, setup);
         try
         {
             await host.app.Services.GetRequiredService<TodoListService>().OpenAsync(cancel);
             await host.ListenAsync(cancel);
-            host.Say("STARTING");
-            return host;
+            host.Log("STARTING");
+        }
+        catch (OperationCanceledException)
+            when (host.lifetime.ApplicationStopping.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            // It was stopped from within before it listened.
         }
         catch
         {
+            await host.StopServicesAsync();
             await host.ReleaseAsync();
             throw;
         }
+        _ = host.StopWithApplicationAsync();
+        return host;
     }
 
     /// <summary>Brings the schema of the store up to date, and nothing else.</summary>
@@ -58,7 +96,7 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <exception cref="StorageException">The store cannot be opened.</exception>
     public static async Task<int> MigrateAsync(Settings settings, TextWriter output, CancellationToken cancel)
     {
-        var host = await CreateAsync(settings);
+        var host = await CreateAsync(settings, setup: null);
         try
         {
             await host.store.OpenAsync(cancel);
@@ -77,11 +115,20 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <summary>
     /// Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.
     /// </summary>
-    public Task StopAsync() => stopped.Value;
+    /// <returns>The failure that stopped it or came with stopping, in one line; null when there was none.</returns>
+    public Task<string?> StopAsync() => stopped.Value;
+
+    /// <summary>Completes when something within has stopped the application.</summary>
+    public async Task ApplicationStoppingAsync()
+    {
+        var came = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = lifetime.ApplicationStopping.Register(came.SetResult);
+        await came.Task;
+    }
 
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    private static async Task<TodoListHost> CreateAsync(Settings settings)
+    private static async Task<TodoListHost> CreateAsync(Settings settings, Action<WebApplicationBuilder>? setup)
     {
         var logs = new LogSystem(settings.Logging);
         TelemetrySystem? telemetry = null;
@@ -90,7 +137,7 @@ internal sealed class TodoListHost : IAsyncDisposable
             telemetry = new TelemetrySystem(
                 settings.Telemetry, (message, outlet, count) => Warn(logs, message, outlet, count));
             TelemetrySystem.Default = telemetry;
-            return new TodoListHost(settings, logs, telemetry);
+            return new TodoListHost(settings, logs, telemetry, setup);
         }
         catch
         {
@@ -103,18 +150,25 @@ internal sealed class TodoListHost : IAsyncDisposable
         }
     }
 
-    private async Task StopOnceAsync()
+    private async Task StopWithApplicationAsync()
+    {
+        await ApplicationStoppingAsync();
+        await StopAsync();
+    }
+
+    private async Task<string?> StopOnceAsync()
     {
         try
         {
-            Say("SHUTTING DOWN");
+            await LogEndedBackgroundServicesAsync();
+            Log("SHUTTING DOWN");
             await stopping.CancelAsync();
             await Task.Delay(settings.Service.PreStopDelay);
-            using var deadline = new CancellationTokenSource(settings.Service.ShutdownTimeMax);
-            await app.StopAsync(deadline.Token);
+            await StopServicesAsync();
             await telemetry.DisposeAsync();
             await store.DisposeAsync();
-            Say("STOPPED");
+            Log("STOPPED");
+            return failure;
         }
         finally
         {
@@ -122,36 +176,100 @@ internal sealed class TodoListHost : IAsyncDisposable
         }
     }
 
+    private async Task StopServicesAsync()
+    {
+        var timeMax = settings.Service.ShutdownTimeMax;
+        using var deadline = new CancellationTokenSource(timeMax);
+        try
+        {
+            await app.StopAsync(deadline.Token).WaitAsync(timeMax + AbortTimeMax);
+        }
+        catch (Exception error)
+        {
+            var reason = error is TimeoutException || deadline.IsCancellationRequested
+                ? $"it did not stop within {timeMax.TotalMilliseconds} ms"
+                : Describe(error.GetBaseException());
+            failure ??= $"a hosted service failed to stop: {reason}";
+            LogFailure("STOP FAILED", new Field("reason", reason), error);
+        }
+        await LogEndedBackgroundServicesAsync();
+    }
+
+    private void WatchBackgroundServices()
+    {
+        foreach (var service in app.Services.GetServices<IHostedService>().OfType<BackgroundService>())
+        {
+            background.Add((service, WatchAsync(service)));
+        }
+    }
+
+    // The framework does not say which one it was.
+    private async Task WatchAsync(BackgroundService service)
+    {
+        try
+        {
+            await (service.ExecuteTask ?? Task.CompletedTask);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // It stops because the service does.
+        }
+        catch (Exception error)
+        {
+            var (name, reason) = ($"{service.GetType()}", Describe(error));
+            var options = app.Services.GetRequiredService<IOptions<HostOptions>>().Value;
+            if (options.BackgroundServiceExceptionBehavior == BackgroundServiceExceptionBehavior.StopHost)
+            {
+                failure ??= $"background service {name} failed: {reason}";
+            }
+            LogFailure("BACKGROUND SERVICE FAILED", new Field("service", name), error, new Field("reason", reason));
+        }
+    }
+
+    private Task LogEndedBackgroundServicesAsync() => Task.WhenAll(background
+        .Where(one => one.Service.ExecuteTask is { IsCompleted: true })
+        .Select(one => one.Watch));
+
     private async Task ListenAsync(CancellationToken cancel)
     {
         try
         {
             await app.StartAsync(cancel);
         }
-        catch (Exception error) when (error is IOException or System.Net.Sockets.SocketException)
+        catch (Exception error)
+            when (error is IOException { InnerException: AddressInUseException } or System.Net.Sockets.SocketException)
         {
             var endpoint = new IPEndPoint(settings.Service.Address, settings.Service.Port);
             throw new IOException($"cannot listen on {endpoint}: {error.GetBaseException().Message}", error);
+        }
+        finally
+        {
+            WatchBackgroundServices();
         }
         var addresses = app.Services.GetRequiredService<IServer>().Features
             .GetRequiredFeature<IServerAddressesFeature>();
         Port = new Uri(addresses.Addresses.First()).Port;
     }
 
-    private void Say(string message)
+    private void Log(string message) => Log(
+        LogLevel.Information,
+        [new(LogEvent.Message, message), new("service_name", settings.Service.Name), new("port", Port)]);
+
+    private void LogFailure(string message, Field what, Exception error, params ReadOnlySpan<Field> more) => Log(
+        LogLevel.Error,
+        [new(LogEvent.Message, message), what, .. more, new(LogEvent.Trace, error.ToString())]);
+
+    private void Log(LogLevel level, Field[] fields)
     {
         var channel = logs.Channel(LoggingSettings.LoggerName);
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name);
-        if (!logger.IsEnabled(LogLevel.Information))
+        if (logger.IsEnabled(level))
         {
-            return;
+            channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, level, fields));
         }
-        Field[] fields =
-        [
-            new(LogEvent.Message, message), new("service_name", settings.Service.Name), new("port", Port),
-        ];
-        channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Information, fields));
     }
+
+    private static string Describe(Exception error) => $"{error.GetType().Name}: {error.Message}";
 
     private static void Warn(LogSystem logs, string message, string outlet, long count)
     {

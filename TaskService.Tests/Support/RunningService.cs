@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
+using Microsoft.AspNetCore.Builder;
 using TaskService.Configuration;
 
 namespace TaskService.Tests.Support;
@@ -35,7 +36,8 @@ internal sealed class RunningService : IAsyncDisposable
         + " } } }";
 
     public static async Task<RunningService> StartAsync(
-        string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false)
+        string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false,
+        Action<WebApplicationBuilder>? setup = null)
     {
         var yaml = $$"""
             service: { address: 127.0.0.1, port: 0, {{service}} }
@@ -45,7 +47,7 @@ internal sealed class RunningService : IAsyncDisposable
             """;
         var (settings, _) = Settings.Read(
             "test.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions(Debug: debug));
-        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None));
+        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None, setup));
     }
 
     /// <summary>On an engine by its name; files go to a directory that is removed with the service.</summary>
@@ -104,7 +106,11 @@ internal sealed class RunningService : IAsyncDisposable
         return await reader.ReadToEndAsync();
     }
 
-    public Task StopAsync() => host.StopAsync();
+    /// <returns>Why it failed; null when it did not.</returns>
+    public Task<string?> StopAsync() => host.StopAsync();
+
+    /// <summary>Completes when something within has stopped it.</summary>
+    public Task ApplicationStoppingAsync() => host.ApplicationStoppingAsync();
 
     public async ValueTask DisposeAsync()
     {
