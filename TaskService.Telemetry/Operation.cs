@@ -20,9 +20,12 @@ public sealed class Operation : IDisposable
     [ThreadStatic]
     private static FieldList? threadFields;
 
-    private readonly long started = Stopwatch.GetTimestamp();
+    private readonly long started;
     private readonly DateTime startTime;
     private readonly RemoteTrace? remote;
+
+    // A request keeps its fields for its line; any other operation only for those who read it.
+    private readonly bool keepsFields;
 
     // Made when they are asked for: most requests set nothing and start nothing, and ids cost more than all the rest.
     private FieldList? fields;
@@ -42,6 +45,8 @@ public sealed class Operation : IDisposable
         ActivityKind kind = ActivityKind.Internal)
     {
         (Telemetry, Id, Type, Enclosing, this.remote, Kind) = (telemetry, id, type, enclosing, remote, kind);
+        keepsFields = telemetry.HasReaders || kind == ActivityKind.Server;
+        started = keepsFields ? Stopwatch.GetTimestamp() : 0;
         startTime = telemetry.HasOutlets ? StartTime(enclosing) : default;
     }
 
@@ -81,13 +86,13 @@ public sealed class Operation : IDisposable
     public LogLevel? Level
     {
         get;
-        set => field = this == None ? null : value;
+        set => field = keepsFields ? value : null;
     }
 
     /// <summary>What went wrong, in one line; null when nothing did.</summary>
     public string? Error { get; private set; }
 
-    /// <summary>Stands for what nobody reads: it takes everything and keeps nothing.</summary>
+    /// <summary>Stands for what nobody reads outside of any other: it takes everything, and is never current.</summary>
     internal static Operation None { get; } = new(TelemetrySystem.Off, "", "") { hasEnded = 1 };
 
     /// <summary>Keys that belong to whoever started it, and are set with its end only.</summary>
@@ -166,7 +171,7 @@ public sealed class Operation : IDisposable
     public void Fail(Exception error)
     {
         ArgumentNullException.ThrowIfNull(error);
-        if (this == None)
+        if (!keepsFields)
         {
             return;
         }
@@ -267,7 +272,7 @@ public sealed class Operation : IDisposable
     // Null when the field is not to be set.
     private FieldList? FieldsFor(string? key)
     {
-        if (this == None)
+        if (!keepsFields)
         {
             return null;
         }

@@ -54,9 +54,7 @@ public sealed class OperationHandler : DelegatingHandler
             return Operation.None;
         }
         var operation = Operations.Start(".httpclient", kind: ActivityKind.Client);
-        // Without a reader there is no operation, but the other side has a place in the trace all the same.
-        var place = operation == Operation.None ? caller.Trace.Child() : operation.Trace;
-        TracePropagation.Write(place, caller.Telemetry.Propagation, request.Headers, SetHeader);
+        TracePropagation.Write(operation.Trace, caller.Telemetry.Propagation, request.Headers, SetHeader);
         SetHeader(request.Headers, RequestIdHeader, caller.Id);
         operation.Set("request.method", request.Method.Method);
         // Without what may be a secret: user, password and query.

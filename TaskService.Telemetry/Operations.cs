@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace TaskService.Telemetry;
 
 /// <summary>
-/// The way to observe code: <c>using var operation = Operations.Start(".sql"); operation.Set("row_count", n);</c>.
-/// Without an outlet that reads operations, one that starts within another is nothing at all.
+/// The way to observe code: <c>Operations.Run(".parse", operation =&gt; …)</c>, or <see cref="RunAsync{T}"/> where the
+/// code awaits. What nobody reads costs little and changes nothing.
 /// </summary>
 public static class Operations
 {
@@ -15,6 +15,34 @@ public static class Operations
     public static Operation Start(
         string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null) =>
         (Current?.Telemetry ?? TelemetrySystem.Default).Start(name, id, kind, sample);
+
+    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
+    /// <remarks>The operation ends when <paramref name="work"/> returns: what awaits takes RunAsync.</remarks>
+    public static T Run<T>(string name, Func<Operation, T> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        using var operation = Start(name);
+        try
+        {
+            return work(operation);
+        }
+        catch (Exception error)
+        {
+            operation.Fail(error);
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="Run{T}"/>
+    public static void Run(string name, Action<Operation> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        Run(name, operation =>
+        {
+            work(operation);
+            return true;
+        });
+    }
 
     /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
     public static async ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work)
@@ -35,6 +63,17 @@ public static class Operations
             // Which one is current goes back to what it was with the end of this method, by itself.
             operation.End([]);
         }
+    }
+
+    /// <inheritdoc cref="RunAsync{T}"/>
+    public static async ValueTask RunAsync(string name, Func<Operation, ValueTask> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        await RunAsync(name, async operation =>
+        {
+            await work(operation).ConfigureAwait(false);
+            return true;
+        }).ConfigureAwait(false);
     }
 
     /// <summary>Sets a field of the current operation; outside of any it does nothing.</summary>

@@ -106,11 +106,12 @@ public sealed class TelemetrySystem : IAsyncDisposable
         string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null)
     {
         ArgumentNullException.ThrowIfNull(name);
-        if (!HasReaders)
+        var current = Operation.Current;
+        if (!HasReaders && current is null)
         {
             return Operation.None;
         }
-        var current = Operation.Current;
+        // One that nobody reads is there all the same: what code sets within it must not become its parent's.
         var (type, parent) = OperationName.Resolve(name, current);
         var rule = sample ?? SampleOf(type);
         return Begin(new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)

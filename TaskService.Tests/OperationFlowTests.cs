@@ -82,6 +82,91 @@ public sealed class OperationFlowTests
         Assert.Equal(0, fields.Count);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Whether_anyone_reads_it_or_not_a_child_writes_nothing_into_its_request(bool isRead)
+    {
+        await using var telemetry = new TelemetrySystem(new TelemetrySettings { Statistics = isRead }, (_, _, _) => { });
+        using var request = telemetry.StartRequest("id", null);
+        using (var child = Operations.Start(".sql"))
+        {
+            Assert.Same(child, Operations.Current);
+            Assert.Equal(("id", request.TraceId), (child.Id, child.TraceId));
+            Operations.Set("a", 1);
+            Operations.Add("b", 1);
+            Operations.Append("c", 1);
+            Operations.Time("d").Dispose();
+            Operations.Current!.Level = LogLevel.Critical;
+            using (Operations.Start("^.other"))
+            {
+                Operations.Set("e", 1);
+                await Task.Yield();
+                Operations.Set("f", 1);
+            }
+            Operations.Set("g", 1);
+            child.Dispose();
+            child.Dispose();
+            using var next = Operations.Start(".next");
+            child.Dispose();
+            Operations.Set("h", 1);
+        }
+        Operations.Run(".run", _ => Operations.Set("i", 1));
+        Assert.Equal(5, Operations.Run(".run", _ => 5));
+        await Operations.RunAsync(".run", async _ =>
+        {
+            await Task.Yield();
+            Operations.Set("j", 1);
+        });
+        Assert.Same(request, Operations.Current);
+        Operations.Set("own", 1);
+        var fields = new FieldList();
+        request.CopyTo(fields);
+        Assert.Equal(["own"], fields.Items.ToArray().Select(field => field.Key));
+        Assert.Null(request.Level);
+    }
+
+    [Fact]
+    public async Task Whatever_is_run_as_an_operation_leaves_its_failure_and_what_is_thrown_goes_on()
+    {
+        Func<Task>[] runs =
+        [
+            () => Task.FromResult(Operations.Run<int>(".a", _ => throw new InvalidDataException("broken"))),
+            () =>
+            {
+                Operations.Run(".b", _ => throw new InvalidDataException("broken"));
+                return Task.CompletedTask;
+            },
+            () => Operations.RunAsync<int>(".c", async _ =>
+            {
+                await Task.Yield();
+                throw new InvalidDataException("broken");
+            }).AsTask(),
+            () => Operations.RunAsync(".d", async _ =>
+            {
+                await Task.Yield();
+                throw new InvalidDataException("broken");
+            }).AsTask(),
+        ];
+        await using var events = new EventFile();
+        using (var request = events.Telemetry.Start("request"))
+        {
+            foreach (var run in runs)
+            {
+                await Assert.ThrowsAsync<InvalidDataException>(run);
+                Assert.Same(request, Operations.Current);
+            }
+        }
+        var all = await events.ReadAsync();
+        Assert.Equal(
+            ["request.a", "request.b", "request.c", "request.d", "request"],
+            all.Select(one => one.GetProperty("type").GetString()));
+        Assert.All(all[..4], one => Assert.StartsWith(
+            "System.IO.InvalidDataException: broken",
+            one.GetProperty("body").GetProperty("exception").GetString(),
+            StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task What_an_outlet_logs_and_does_brings_forth_no_events()
     {

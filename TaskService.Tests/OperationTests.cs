@@ -197,20 +197,6 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Without_an_outlet_a_child_is_nothing_and_the_request_stays_current()
-    {
-        using var request = TelemetrySystem.Off.StartRequest("id", null);
-        using (var child = Operations.Start(".sql"))
-        {
-            child.Set("a", 1);
-            Assert.Same(request, Operations.Current);
-        }
-        var fields = new FieldList();
-        request.CopyTo(fields);
-        Assert.Equal(0, fields.Count);
-    }
-
-    [Fact]
     public async Task An_operation_that_ends_twice_leaves_one_event()
     {
         var operation = events.Telemetry.Start("a");

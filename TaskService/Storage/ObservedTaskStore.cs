@@ -53,10 +53,24 @@ internal sealed class ObservedTaskStore : ITaskStore
         // Its time is that of the reader, too. When that gives up, it is the number of tasks that it got.
         using var operation = Operations.Start(".store.list");
         operation.Add("row_count", 0);
-        await foreach (var task in store.ListAsync(query, cancel))
+        await using var tasks = store.ListAsync(query, cancel).GetAsyncEnumerator(cancel);
+        while (await NextAsync())
         {
             operation.Add("row_count", 1);
-            yield return task;
+            yield return tasks.Current;
+        }
+
+        async ValueTask<bool> NextAsync()
+        {
+            try
+            {
+                return await tasks.MoveNextAsync();
+            }
+            catch (Exception error)
+            {
+                operation.Fail(error);
+                throw;
+            }
         }
     }
 
