@@ -20,6 +20,10 @@ internal static class Server
         builder.Services.ConfigureHttpClientDefaults(client => client
             .UseSocketsHttpHandler(static (sockets, _) => sockets.ActivityHeadersPropagator = null)
             .AddHttpMessageHandler(() => new OperationHandler()));
+        if (service.Tls is not null)
+        {
+            FailedHandshakes.AddTo(builder.Services);
+        }
         // One pass through the socket fewer a request, 0.4 us; an idle connection holds a buffer of 4 KiB for it.
         builder.Services.Configure<SocketTransportOptions>(
             sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);

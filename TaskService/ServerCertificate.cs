@@ -81,9 +81,9 @@ internal sealed partial class ServerCertificate
             said = "";
             LogReloaded(files.Cert, current.TargetCertificate.NotAfter.ToUniversalTime());
         }
-        catch (IOException error)
+        catch (Exception error)
         {
-            // Once, and not again each second.
+            // Whatever it is, clients are shown the last one. Once, and not again each second.
             if (error.Message != said)
             {
                 LogKept(said = error.Message);
@@ -131,16 +131,44 @@ internal sealed partial class ServerCertificate
         {
             throw Unusable("cert", files.Cert, $"is not valid before {chain[0].NotBefore.ToUniversalTime():u}");
         }
+        CheckAlgorithm(chain[0].GetKeyAlgorithm());
         using var pair = WithKey(cert, key);
-        // By way of PKCS #12, since Windows cannot use a key for TLS that was never in a store.
-        var leaf = X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null);
         chain.RemoveAt(0);
-        return SslStreamCertificateContext.Create(leaf, chain, offline: true);
+        try
+        {
+            // By way of PKCS #12, since Windows cannot use a key for TLS that was never in a store.
+            var leaf = X509CertificateLoader.LoadPkcs12(pair.Export(X509ContentType.Pkcs12), null);
+            return SslStreamCertificateContext.Create(leaf, chain, offline: true);
+        }
+        catch (Exception error) when (error is CryptographicException or NotSupportedException)
+        {
+            throw Unusable("cert", files.Cert, $"cannot be used: {error.Message}", error);
+        }
+    }
+
+    private void CheckAlgorithm(string algorithm)
+    {
+        const string rsa = "1.2.840.113549.1.1.1";
+        const string ecdsa = "1.2.840.10045.2.1";
+        if (algorithm is not (rsa or ecdsa))
+        {
+            var name = algorithm switch
+            {
+                "1.2.840.10040.4.1" => "DSA",
+                "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+                "1.3.101.112" => "Ed25519",
+                "1.3.101.113" => "Ed448",
+                _ => algorithm,
+            };
+            throw Unusable("cert", files.Cert, $"has a key of the type {name}, not RSA or ECDSA");
+        }
     }
 
     private X509Certificate2 WithKey(string cert, string key)
     {
-        if (key.Contains("-----BEGIN ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal))
+        // The second is a header of the older form, of which OpenSSL makes "BEGIN RSA PRIVATE KEY".
+        if (key.Contains("-----BEGIN ENCRYPTED PRIVATE KEY-----", StringComparison.Ordinal)
+            || key.Contains("4,ENCRYPTED", StringComparison.Ordinal))
         {
             throw Unusable("key", files.Key, "is encrypted with a password, which is not supported");
         }

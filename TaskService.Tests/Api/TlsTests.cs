@@ -1,5 +1,8 @@
 using System.Net;
+using System.Security.Authentication;
 using System.Security.Cryptography;
+using Microsoft.Extensions.DependencyInjection;
+using TaskService.Tests.Outlets;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -7,6 +10,16 @@ namespace TaskService.Tests.Api;
 /// <summary>HTTPS with a certificate from two files.</summary>
 public sealed class TlsTests : IDisposable
 {
+    // As openssl rsa -traditional -aes128 writes it; nobody gets as far as to what stands in it.
+    private const string OlderEncryptedKey = """
+        -----BEGIN RSA PRIVATE KEY-----
+        Proc-Type: 4,ENCRYPTED
+        DEK-Info: AES-128-CBC,1C0C29A5897A6DC3558A278F1109F33A
+
+        AAAA
+        -----END RSA PRIVATE KEY-----
+        """;
+
     private readonly TemporaryDirectory directory = new();
 
     private string Tls => $"tls: {{ cert: '{directory.File("cert.pem")}', key: '{directory.File("key.pem")}' }}";
@@ -116,20 +129,111 @@ public sealed class TlsTests : IDisposable
     [InlineData("another key", "service.tls.key: key.pem is damaged, or not the key of cert.pem")]
     [InlineData("another kind", "service.tls.key: key.pem is damaged, or not the key of cert.pem")]
     [InlineData("a password", "service.tls.key: key.pem is encrypted with a password, which is not supported")]
+    [InlineData("an older password", "service.tls.key: key.pem is encrypted with a password, which is not supported")]
+    [InlineData("DSA", "service.tls.cert: cert.pem has a key of the type DSA, not RSA or ECDSA")]
+    [InlineData("Ed25519", "service.tls.cert: cert.pem has a key of the type Ed25519, not RSA or ECDSA")]
     [InlineData("expired", "service.tls.cert: cert.pem expired at ")]
     [InlineData("not yet", "service.tls.cert: cert.pem is not valid before ")]
-    public async Task A_pair_that_cannot_be_used_is_exit_code_1_and_a_line_that_says_why(string problem, string line)
+    public async Task A_pair_that_cannot_be_used_is_a_failed_start_and_a_line_that_says_why(string problem, string line)
+    {
+        WritePair(problem);
+        var paths = (Cert: directory.File("cert.pem"), Key: directory.File("key.pem"));
+        var expected = line.Replace("cert.pem", paths.Cert).Replace("key.pem", paths.Key);
+        var error = await Assert.ThrowsAsync<IOException>(() => RunningService.StartAsync(service: Tls));
+        Assert.StartsWith(expected, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_pair_that_cannot_be_used_is_exit_code_1_and_one_line()
+    {
+        WritePair("another key");
+        await File.WriteAllTextAsync(
+            directory.File("c.yaml"),
+            "service: { tls: { cert: cert.pem, key: key.pem } }\ntask-db: { memory: }\n");
+        using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0");
+        Assert.Equal(1, await process.ExitAsync());
+        Assert.Equal(
+            "taskservice: service.tls.key: key.pem is damaged, or not the key of cert.pem",
+            Assert.Single(process.Errors));
+    }
+
+    [Theory]
+    [InlineData("DSA", "has a key of the type DSA, not RSA or ECDSA")]
+    [InlineData("Ed25519", "has a key of the type Ed25519, not RSA or ECDSA")]
+    [InlineData("an older password", "is encrypted with a password, which is not supported")]
+    [InlineData("another key", "is damaged, or not the key of")]
+    public async Task A_renewed_pair_that_cannot_be_used_is_logged_and_the_old_one_stays(string problem, string reason)
+    {
+        using var files = new LogFiles();
+        var first = SomeCertificate.Make();
+        first.WriteTo(directory);
+        await using var service = await RunningService.StartAsync(logging: files.Yaml, service: Tls);
+        WritePair(problem);
+        while (!files.Read("brief").Any(line => line.Contains(reason, StringComparison.Ordinal)))
+        {
+            Assert.Equal(first.Thumbprint, await ShownAsync(service));
+        }
+        Assert.Equal(first.Thumbprint, await ShownAsync(service));
+        Assert.Single(files.Read("brief"), line => line.Contains("is not renewed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Handshakes_that_fail_are_counted_and_logged_once_a_minute_with_the_last_reason()
+    {
+        using var files = new LogFiles();
+        using var hits = new LimitHits();
+        var minutes = new HeldTime(due => due == FailedHandshakes.Every);
+        SomeCertificate.MakeShort().WriteTo(directory);
+        await using var service = await RunningService.StartAsync(
+            logging: files.Yaml, service: Tls, setup: builder => builder.Services.AddSingleton<TimeProvider>(minutes));
+        await FailAsync(1);
+        Assert.StartsWith("1 TLS handshakes failed, the last one: ", Assert.Single(await LinesAsync(1)));
+        await FailAsync(3);
+        await RawClient.SendAsync(service.Port, "GET / HTTP/1.1\r\n\r\n"u8.ToArray(), isCut: true);
+        await CountedAsync(5);
+        minutes.GoOff();
+        var second = (await LinesAsync(2))[1];
+        Assert.StartsWith("4 TLS handshakes failed, the last one: Cannot determine the frame size", second);
+        // With nothing to say there is no line, and the next failure is logged at once.
+        minutes.GoOff();
+        await Until.TrueAsync(() => minutes.Next is null, "the end of the minute");
+        await FailAsync(1);
+        Assert.StartsWith("1 TLS handshakes failed", (await LinesAsync(3))[2]);
+
+        async Task FailAsync(int count)
+        {
+            for (var i = 0; i < count; i++)
+            {
+                await Assert.ThrowsAsync<HttpRequestException>(() => ShownAsync(service));
+            }
+        }
+
+        Task CountedAsync(long count) => Until.TrueAsync(
+            () => hits[$"taskservice.tls.handshake.failures {typeof(AuthenticationException).FullName}"] == count,
+            $"{count} failures");
+
+        async Task<List<string>> LinesAsync(int count) => [.. (await Until.ResultAsync(
+            () => Failures() is var found && found.Count >= count ? found : null, $"{count} lines"))];
+
+        List<string> Failures() => [.. files.Read("logfmt").Select(line => LogfmtLine.Parse(line)["message"]!)
+            .Where(message => message.Contains("TLS handshakes", StringComparison.Ordinal))];
+    }
+
+    private void WritePair(string problem)
     {
         var good = SomeCertificate.Make();
         var pair = problem switch
         {
             "not a cert" => good with { Cert = good.Key },
             "a damaged cert" => good with { Cert = good.Cert.Replace("MII", "AII", StringComparison.Ordinal) },
+            "DSA" => good with { Cert = SomeCertificate.Dsa },
+            "Ed25519" => good with { Cert = SomeCertificate.Ed25519 },
             "not a key" => good with { Key = good.Cert },
             "a damaged key" => good with { Key = good.Key.Replace("MIG", "AIG", StringComparison.Ordinal) },
             "another key" => good with { Key = SomeCertificate.Make().Key },
             "another kind" => good with { Key = RsaKey() },
             "a password" => good with { Key = good.EncryptedKey() },
+            "an older password" => good with { Key = OlderEncryptedKey },
             "expired" => SomeCertificate.Make(-9, -1),
             "not yet" => SomeCertificate.Make(1, 9),
             _ => good,
@@ -141,12 +245,6 @@ public sealed class TlsTests : IDisposable
         {
             Directory.CreateDirectory(directory.File("key.pem"));
         }
-        await File.WriteAllTextAsync(
-            directory.File("c.yaml"),
-            "service: { tls: { cert: cert.pem, key: key.pem } }\ntask-db: { memory: }\n");
-        using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0");
-        Assert.Equal(1, await process.ExitAsync());
-        Assert.StartsWith($"taskservice: {line}", Assert.Single(process.Errors), StringComparison.Ordinal);
     }
 
     private static string RsaKey()
