@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Reflection;
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
 using TaskService.Api;
@@ -13,15 +15,12 @@ namespace TaskService.Tests.Domain;
 /// <summary>The three models say the same, and a property that is added to one must be added to all.</summary>
 public sealed class ModelTests
 {
-    /// <summary>One value of each property that is not its default. A new property is added here, too.</summary>
-    private static readonly TaskEntry Everything = new()
-    {
-        Title = "Task1",
-        Description = "Description1",
-        Priority = TaskPriority.High,
-        Completed = true,
-        DueDate = new DateTimeOffset(2022, 9, 21, 5, 40, 52, 123, 456, TimeSpan.Zero),
-    };
+    private static readonly JsonObject SchemaMembers = JsonNode.Parse(
+        File.ReadAllText(TestRoot.File("schema", "todoList-v1.0.json")))!
+        ["definitions"]!["taskEntry"]!["properties"]!.AsObject();
+
+    /// <summary>The examples of the schema: one of each property, none of which is the default.</summary>
+    private static readonly TaskEntry Everything = ReadExamples();
 
     public static TheoryData<string> Properties =>
     [
@@ -33,7 +32,7 @@ public sealed class ModelTests
 
     [Theory]
     [MemberData(nameof(Properties))]
-    public void Every_property_has_a_value_here_that_is_not_the_default(string name) =>
+    public void Every_property_is_read_from_its_example_in_the_schema_which_is_not_the_default(string name) =>
         Assert.NotEqual(ValueOf(Plain, name), ValueOf(Everything, name));
 
     [Theory]
@@ -53,34 +52,49 @@ public sealed class ModelTests
 
     [Theory]
     [MemberData(nameof(Properties))]
+    public void A_patch_of_one_property_sets_that_one_and_keeps_the_others(string name)
+    {
+        var patch = $"{{\"{MemberOf(name)}\":{ValueInJson(Everything, name)}}}";
+        Assert.Equal(With(Plain, name, Everything), Patched(Plain, patch));
+        Assert.Equal(Everything, Patched(Everything, patch));
+    }
+
+    [Theory]
+    [MemberData(nameof(Properties))]
+    public void A_patch_with_null_restores_the_default_of_that_one_and_keeps_the_others(string name)
+    {
+        var patch = $"{{\"{MemberOf(name)}\":null}}";
+        var member = TaskJson.Members.All.Single(member => member.Name == MemberOf(name));
+        if (member.IsRequired)
+        {
+            var violations = new List<Violation>();
+            TaskJson.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
+            Assert.Equal(new Violation(member.Pointer, "is required"), Assert.Single(violations));
+            return;
+        }
+        Assert.Equal(With(Everything, name, Plain), Patched(Everything, patch));
+    }
+
+    [Theory]
+    [MemberData(nameof(Properties))]
     public void Every_property_counts_for_the_version(string name)
     {
-        var changed = new TaskEntry
-        {
-            Title = name == nameof(TaskEntry.Title) ? "other" : Everything.Title,
-            Description = name == nameof(TaskEntry.Description) ? null : Everything.Description,
-            Priority = name == nameof(TaskEntry.Priority) ? TaskPriority.Low : Everything.Priority,
-            Completed = name != nameof(TaskEntry.Completed) && Everything.Completed,
-            DueDate = name == nameof(TaskEntry.DueDate) ? null : Everything.DueDate,
-        };
+        var changed = With(Everything, name, Plain);
         Assert.NotEqual(Everything, changed);
         Assert.NotEqual(Everything.ComputeVersion(), changed.ComputeVersion());
     }
 
     [Theory]
     [MemberData(nameof(Properties))]
-    public void Every_property_is_in_the_schema(string name)
-    {
-        using var schema = JsonDocument.Parse(File.ReadAllText(TestRoot.File("schema", "todoList-v1.0.json")));
-        var members = schema.RootElement.GetProperty("definitions").GetProperty("taskEntry").GetProperty("properties");
-        Assert.True(members.TryGetProperty(JsonNamingPolicy.SnakeCaseLower.ConvertName(name), out _));
-    }
+    public void Every_property_is_in_the_schema(string name) => Assert.True(SchemaMembers.ContainsKey(MemberOf(name)));
 
     [Fact]
     public void The_models_have_the_same_number_of_properties()
     {
         var count = Properties.Count;
         Assert.Equal(count, typeof(TaskJson).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
+        Assert.Equal(count, TaskJson.Members.All.Count);
+        Assert.Equal(count, SchemaMembers.Count);
         Assert.Equal(count, typeof(TaskRow).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
         Assert.Equal(count, TaskRow.Columns.Count);
     }
@@ -122,8 +136,42 @@ public sealed class ModelTests
     public void A_due_date_in_microseconds_comes_back_as_the_same_number(double due) =>
         Assert.Equal(due, TaskJson.FromDomain(new TaskJson { Title = "t", DueDate = due }.ToDomain()).DueDate);
 
+    private static TaskEntry ReadExamples()
+    {
+        var examples = SchemaMembers.Where(member => member.Value!["examples"] is not null)
+            .Select(member => KeyValuePair.Create(member.Key, member.Value!["examples"]![0]?.DeepClone()));
+        var violations = new List<Violation>();
+        var read = TaskJson.Read(JsonSerializer.SerializeToUtf8Bytes(new JsonObject(examples)), violations);
+        Assert.Empty(violations);
+        return read.ToDomain();
+    }
+
     private static object? ValueOf(TaskEntry task, string property) =>
         typeof(TaskEntry).GetProperty(property)!.GetValue(task);
+
+    private static string MemberOf(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
+
+    /// <summary>A copy with one property of another task.</summary>
+    private static TaskEntry With(TaskEntry task, string property, TaskEntry other)
+    {
+        var copy = task with { };
+        typeof(TaskEntry).GetProperty(property)!.SetValue(copy, ValueOf(other, property));
+        return copy;
+    }
+
+    private static string ValueInJson(TaskEntry task, string property)
+    {
+        using var document = JsonDocument.Parse(Bytes(task));
+        return document.RootElement.GetProperty(MemberOf(property)).GetRawText();
+    }
+
+    private static TaskEntry Patched(TaskEntry task, string patch)
+    {
+        var violations = new List<Violation>();
+        var read = TaskJson.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
+        Assert.Empty(violations);
+        return TaskJson.Apply(read, task);
+    }
 
     private static TaskEntry ThroughJson(TaskEntry task)
     {
@@ -156,5 +204,5 @@ public sealed class ModelTests
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static string Text(TaskEntry task) => System.Text.Encoding.UTF8.GetString(Bytes(task));
+    private static string Text(TaskEntry task) => Encoding.UTF8.GetString(Bytes(task));
 }

@@ -108,7 +108,8 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         var (body, problem) = await ReadBodyAsync(http, isPatch: true, cancel);
         if (problem is null && TryRead(body!, TaskJson.ReadPatch, out var patch, out problem))
         {
-            return Changed(await tasks.ChangeAsync(id, patch!.Apply, Allows(http.Request), cancel), id);
+            return Changed(
+                await tasks.ChangeAsync(id, task => TaskJson.Apply(patch!, task), Allows(http.Request), cancel), id);
         }
         var isType = problem!.Status == StatusCodes.Status415UnsupportedMediaType;
         return (Answer)problem with { AcceptPatch = isType ? RequestBody.MergePatch : null };

@@ -69,6 +69,8 @@ internal sealed record TaskEntry
     }
 
     /// <summary>The version of this content; every property counts.</summary>
+    /// <remarks>A property that is added later comes last, behind a byte of its own, and only when it is set: the
+    /// versions that clients hold of tasks without it stay valid.</remarks>
     public TaskVersion ComputeVersion()
     {
         const int fixedBytes = sizeof(int) * 2 + sizeof(byte) * 2 + sizeof(long);
