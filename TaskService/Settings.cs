@@ -32,7 +32,7 @@ internal sealed record Settings(
             variables.Add((string)variable.Key, (string?)variable.Value ?? "");
         }
         var file = options.ConfigFile ?? FindDefaultFile();
-        return Read(file, ReadText(file), variables, options);
+        return Read(file, ConfigFile.ReadText(file), variables, options);
     }
 
     /// <summary>As <see cref="Load"/>, from a text.</summary>
@@ -71,18 +71,4 @@ internal sealed record Settings(
 
     private static string FindDefaultFile() =>
         File.Exists(DefaultFile) ? DefaultFile : Path.Combine(AppContext.BaseDirectory, DefaultFile);
-
-    private static string ReadText(string file)
-    {
-        try
-        {
-            return File.ReadAllText(file);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            var reason = Directory.Exists(file) ? "it is a directory"
-                : error is FileNotFoundException or DirectoryNotFoundException ? "no such file" : error.Message;
-            throw new ConfigException([$"{file}: the configuration file cannot be read: {reason}"]);
-        }
-    }
 }

@@ -92,7 +92,7 @@ public sealed class ConfigTests
         { "text", ["c.yaml:1: must be a mapping of settings, such as \"service:\""] },
         { Memory + "---\nservice:", ["c.yaml:2: only one YAML document is allowed"] },
         { "task-db: *nowhere", ["c.yaml:1: task-db: no anchor &nowhere stands before this alias"] },
-        { "? [a]\n: b", ["c.yaml:1: : a key must be a plain name"] },
+        { "? [a]\n: b", ["c.yaml:1: a key must be a plain name"] },
     };
 
     public static TheoryData<string> ConfigFiles =>

@@ -11,7 +11,8 @@ internal sealed class ConfigProblems
         lines.Add(OneLine(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}"));
 
     /// <summary>With a blank for what would end the line, or do something to a terminal.</summary>
-    public static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+    public static string OneLine(string text) =>
+        string.Concat(text.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c));
 
     /// <summary>
     /// The end of a message about a name that is not known: what is allowed, or what was probably meant.

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
 
 namespace TaskService.Configuration;
 
@@ -7,7 +9,7 @@ namespace TaskService.Configuration;
 /// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest
 /// is reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
 /// </summary>
-internal sealed class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
+internal sealed partial class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
 {
     private const string Default = "default";
 
@@ -21,9 +23,20 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
 
     public void Problem(string key, string message) => problems.Add(Find(key)?.Where ?? Where, PathOf(key), message);
 
-    /// <summary>Text, such as a name or a path.</summary>
-    public string Text(string key, string fallback) =>
-        Scalar(key) is { } text ? Shown(key, text) : Defaulted(key, fallback);
+    /// <summary>Text, such as a name or a path: on one line, and without control characters.</summary>
+    public string Text(string key, string fallback)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            return Defaulted(key, fallback);
+        }
+        if (text.Any(char.IsControl))
+        {
+            Problem(key, $"must have no control character, such as U+{(int)text.First(char.IsControl):X4}");
+            text = ConfigProblems.OneLine(text);
+        }
+        return Shown(key, text);
+    }
 
     /// <summary>Text with secrets in it; <paramref name="masked"/> makes of it what may be shown.</summary>
     public string Text(string key, string fallback, Func<string, string> masked)
@@ -202,23 +215,44 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
             }
             else if (entry.Text is not null)
             {
-                output.WriteLine($"{$"{indent}{Quoted(key)}: {entry.Text}",-48}  # {entry.Where}");
+                output.WriteLine(
+                    $"{$"{indent}{Quoted(key)}: {entry.Text}",-48}  # {ConfigProblems.OneLine(entry.Where)}");
             }
         }
     }
 
+    /// <summary>As YAML writes a text, so that it is read as this text again.</summary>
     private static string Quoted(string text)
     {
-        if (text.Length > 0 && text[0] != '-'
-            && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/'))
+        if (PlainText().IsMatch(text) && !OtherThanText().IsMatch(text))
         {
             return text;
         }
-        var escaped = text
-            .Replace("\\", "\\\\", StringComparison.Ordinal)
-            .Replace("\"", "\\\"", StringComparison.Ordinal);
-        return $"\"{escaped}\"";
+        return $"\"{string.Concat(text.EnumerateRunes().Select(Escaped))}\"";
     }
+
+    private static string Escaped(Rune rune) => rune.Value switch
+    {
+        '"' or '\\' => $"\\{rune}",
+        '\n' => @"\n",
+        '\t' => @"\t",
+        _ when IsPrintable(rune) => rune.ToString(),
+        <= 0xff => $"\\x{rune.Value:x2}",
+        <= 0xffff => $"\\u{rune.Value:x4}",
+        _ => $"\\U{rune.Value:x8}",
+    };
+
+    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
+        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+        or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned or UnicodeCategory.PrivateUse);
+
+    [GeneratedRegex(@"^[A-Za-z0-9_./][A-Za-z0-9_./-]*\z")]
+    private static partial Regex PlainText();
+
+    // What YAML 1.1 takes for null, a boolean, a number or a date.
+    [GeneratedRegex(@"^(null|true|false|yes|no|on|off|y|n|\.nan|\.inf|(\d[\d_]*(\.\d*)?|\.\d+)(e-?\d+)?"
+        + @"|0[xo][\da-f_]+|\d+-\d+-\d+)\z", RegexOptions.IgnoreCase)]
+    private static partial Regex OtherThanText();
 
     private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 
@@ -260,8 +294,8 @@ internal sealed class ConfigSection(string path, ConfigMap? map, string where, C
     private static string Printed(object value) => value switch
     {
         bool flag => flag ? "true" : "false",
-        IEnumerable<string> texts => $"[{string.Join(", ", texts.Select(Quoted))}]",
-        string text => Quoted(text),
+        IEnumerable<string> texts => $"[{string.Join(", ", texts.Select(text => Printed(text)))}]",
+        string text => Quoted(VariableExpansion.Escape(text)),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 
