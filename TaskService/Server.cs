@@ -1,7 +1,9 @@
+using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using TaskService.Configuration;
 using TaskService.Telemetry;
 
 namespace TaskService;
@@ -33,18 +35,37 @@ internal static class Server
             // Any byte may stand in a header; what it means is decided where it is used.
             kestrel.RequestHeaderEncodingSelector = _ => Encoding.Latin1;
             SetLimits(kestrel.Limits, http);
-            kestrel.Listen(service.Address, service.Port, listen => UseTls(listen, service.Tls, http));
+            var log = kestrel.ApplicationServices.GetRequiredService<ILogger<ServerCertificate>>();
+            var certificate = service.Tls is { } files ? new ServerCertificate(files, TimeProvider.System, log) : null;
+            foreach (var address in service.Addresses)
+            {
+                Listen(kestrel, address, listen => UseTls(listen, address.IsHttps == false ? null : certificate, http));
+            }
         });
     }
 
-    private static void UseTls(ListenOptions listen, TlsSettings? files, HttpSettings http)
+    private static void Listen(KestrelServerOptions kestrel, ListenAddress address, Action<ListenOptions> configure)
     {
-        if (files is null)
+        switch (address.Host)
+        {
+            case ListenAddress.AnyHost:
+                kestrel.ListenAnyIP(address.Port, configure);
+                break;
+            case ListenAddress.Localhost:
+                kestrel.ListenLocalhost(address.Port, configure);
+                break;
+            default:
+                kestrel.Listen(IPAddress.Parse(address.Host), address.Port, configure);
+                break;
+        }
+    }
+
+    private static void UseTls(ListenOptions listen, ServerCertificate? certificate, HttpSettings http)
+    {
+        if (certificate is null)
         {
             return;
         }
-        var log = listen.ApplicationServices.GetRequiredService<ILogger<ServerCertificate>>();
-        var certificate = new ServerCertificate(files, TimeProvider.System, log);
         listen.UseHttps(new TlsHandshakeCallbackOptions
         {
             HandshakeTimeout = http.HeaderTimeMax,

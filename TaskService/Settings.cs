@@ -43,6 +43,7 @@ internal sealed record Settings(
         var map = YamlConfig.Read(file, text, environment, problems);
         EnvironmentConfig.Apply(map, environment, problems);
         ApplyCommandLine(map, options);
+        ListenConfig.Settle(map);
 
         var root = new ConfigSection("", map, file, problems);
         var service = ServiceSettings.Read(root.Section("service"));

@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -40,7 +39,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
-    /// <summary>The port that it listens on; 0 when it was stopped from within before it listened.</summary>
+    /// <summary>The port of the first address that it listens on; 0 when it was stopped from within before that.</summary>
     public int Port { get; private set; }
 
     /// <summary>Serves until a signal, or something within, stops it.</summary>
@@ -232,6 +231,8 @@ internal sealed class TodoListHost : IAsyncDisposable
 
     private async Task ListenAsync(CancellationToken cancel)
     {
+        var addresses = app.Services.GetRequiredService<IServer>().Features
+            .GetRequiredFeature<IServerAddressesFeature>();
         try
         {
             await app.StartAsync(cancel);
@@ -239,15 +240,14 @@ internal sealed class TodoListHost : IAsyncDisposable
         catch (Exception error)
             when (error is IOException { InnerException: AddressInUseException } or System.Net.Sockets.SocketException)
         {
-            var endpoint = new IPEndPoint(settings.Service.Address, settings.Service.Port);
-            throw new IOException($"cannot listen on {endpoint}: {error.GetBaseException().Message}", error);
+            // They are bound in turn.
+            var failed = settings.Service.Addresses[addresses.Addresses.Count];
+            throw new IOException($"cannot listen on {failed}: {error.GetBaseException().Message}", error);
         }
         finally
         {
             WatchBackgroundServices();
         }
-        var addresses = app.Services.GetRequiredService<IServer>().Features
-            .GetRequiredFeature<IServerAddressesFeature>();
         Port = new Uri(addresses.Addresses.First()).Port;
     }
 

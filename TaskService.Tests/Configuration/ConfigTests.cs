@@ -1,4 +1,3 @@
-using System.Net;
 using Microsoft.Extensions.Logging;
 using TaskService.Configuration;
 using TaskService.Telemetry.Logging;
@@ -20,8 +19,12 @@ public sealed class ConfigTests
         { Memory + "service: { port: [1] }", ["c.yaml:2: service.port: must be a single value"] },
         { Memory + "service: { name: }", ["c.yaml:2: service.name: has no value"] },
         { Memory + "service: { name: ' ' }", ["c.yaml:2: service.name: must not be empty"] },
-        { Memory + "service: { address: localhost }",
-            ["c.yaml:2: service.address: must be an IP address such as 0.0.0.0, 127.0.0.1 or ::, not \"localhost\""] },
+        { Memory + "service: { address: example.org }",
+            ["c.yaml:2: service.address: must be an IP address such as 0.0.0.0 or ::, localhost, or * for all, "
+                + "not \"example.org\""] },
+        { Memory + "service: { address: 8080 }", ["c.yaml:2: service.address: must be an IP address such as "] },
+        { Memory + "service: { address: LocalHost, port: 0 }",
+            ["c.yaml:2: service.port: no free port is chosen for localhost, which is two addresses; "] },
         { Memory + "service: { trusted-proxies: [10.0.0.1, 10.0.0.0/8, '::1', proxy] }",
             ["c.yaml:2: service.trusted-proxies: must hold addresses and networks such as 10.0.0.1 or 10.0.0.0/8"] },
         { Memory + "service: { tls: { cert: a.pem } }",
@@ -121,8 +124,8 @@ public sealed class ConfigTests
     {
         var settings = Read(Memory);
         Assert.Equal(
-            ("TodoList", IPAddress.Any, 8080),
-            (settings.Service.Name, settings.Service.Address, settings.Service.Port));
+            ("TodoList", new ListenAddress("0.0.0.0", 8080)),
+            (settings.Service.Name, Assert.Single(settings.Service.Addresses)));
         var (name, handler) = Assert.Single(settings.Logging.Handlers);
         Assert.Null(handler.File);
         Assert.Equal([name], settings.Logging.Root.Handlers);
@@ -170,18 +173,9 @@ public sealed class ConfigTests
     public void The_port_comes_from_the_place_that_ranks_highest(string environment, int? inFile, int port)
     {
         var yaml = Memory + (inFile is null ? "" : $"service: {{ port: {inFile} }}");
-        Assert.Equal(port, Read(yaml, environment).Service.Port);
-        Assert.Equal(7, Read(yaml, environment, new(Port: 7)).Service.Port);
+        Assert.Equal(port, Assert.Single(Read(yaml, environment).Service.Addresses).Port);
+        Assert.Equal(7, Assert.Single(Read(yaml, environment, new(Port: 7)).Service.Addresses).Port);
     }
-
-    [Theory]
-    [InlineData("http://+:4", "0.0.0.0")]
-    [InlineData("http://*:4", "0.0.0.0")]
-    [InlineData("http://localhost:4", "127.0.0.1")]
-    [InlineData("http://127.0.0.1:4/", "127.0.0.1")]
-    [InlineData("http://[::1]:4", "::1")]
-    public void A_URL_also_says_the_address(string url, string address) =>
-        Assert.Equal(IPAddress.Parse(address), Read(Memory, $"ASPNETCORE_URLS={url}").Service.Address);
 
     [Theory]
     [InlineData("service: oops\n" + Memory, "PORT=1")]
@@ -193,13 +187,7 @@ public sealed class ConfigTests
     }
 
     [Theory]
-    [InlineData("ASPNETCORE_URLS=https://+:1")]
-    [InlineData("ASPNETCORE_URLS=http://+:1;http://+:2")]
-    [InlineData("ASPNETCORE_URLS=nonsense")]
-    [InlineData("ASPNETCORE_URLS=http://example.org:80")]
-    [InlineData("ASPNETCORE_URLS=http://+:x")]
     [InlineData("PORT=x")]
-    [InlineData("HTTP_PORTS=1;2")]
     [InlineData("TASKSERVICE__SERVICE__PRT=1")]
     [InlineData("TASKSERVICE__NOTHING=1")]
     [InlineData("TASKSERVICE__=1")]
@@ -267,7 +255,7 @@ public sealed class ConfigTests
         Assert.Matches("(?m)^  name: \"my \\\\\"list\\\\\"\" +# c.yaml:3$", printed);
         Assert.Matches("(?m)^  port: 9 +# environment PORT$", printed);
         Assert.Matches("(?m)^  address: 0.0.0.0 +# default$", printed);
-        Assert.Equal(9, Read(printed).Service.Port);
+        Assert.Equal(9, Assert.Single(Read(printed).Service.Addresses).Port);
         Assert.Equal("my \"list\"", Read(printed).Service.Name);
     }
 

@@ -197,7 +197,7 @@ public sealed class YamlTests
     {
         using var directory = new TemporaryDirectory();
         var file = directory.File("c.yaml");
-        File.WriteAllText(file, Memory + "service: { name: é }", new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        File.WriteAllText(file, $"{Memory}service: {{ name: é }}", Encoding.UTF8);
         Assert.Equal("é", Settings.Load(new CommandLineOptions(file)).Settings.Service.Name);
     }
 

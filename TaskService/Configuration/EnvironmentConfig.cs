@@ -1,5 +1,3 @@
-using System.Net;
-
 namespace TaskService.Configuration;
 
 /// <summary>
@@ -14,7 +12,7 @@ internal static class EnvironmentConfig
     /// <summary>Writes the variables into <paramref name="root"/>, over what the file says.</summary>
     public static void Apply(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
     {
-        ApplyPort(root, environment, problems);
+        ListenConfig.Apply(root, environment, problems);
         if (environment.TryGetValue(OpenTelemetryConfig.ServiceName, out var name) && name.Length > 0)
         {
             Set(root, ["service", "name"], name, OpenTelemetryConfig.ServiceName, problems);
@@ -22,56 +20,19 @@ internal static class EnvironmentConfig
         var ours = environment.Keys.Where(variable => variable.StartsWith(Prefix, StringComparison.Ordinal));
         foreach (var variable in ours.Order(StringComparer.Ordinal))
         {
-            Set(root, variable[Prefix.Length..].Split("__"), environment[variable], variable, problems);
+            var names = variable[Prefix.Length..].Split("__");
+            if (names is [var first, var second] && Shape(first) == "SERVICE" && Shape(second) == "URLS")
+            {
+                ListenConfig.Set(root, ListenConfig.Split(environment[variable], ','), $"environment {variable}");
+                continue;
+            }
+            Set(root, names, environment[variable], variable, problems);
         }
         OpenTelemetryConfig.Apply(root, environment, problems);
         if (environment.TryGetValue("PORT", out var port) && port.Length > 0)
         {
             Set(root, ["service", "port"], port, "PORT", problems);
         }
-    }
-
-    // The images of the .NET runtime set HTTP_PORTS, so that it ranks below the file; what a person sets ranks above.
-    private static void ApplyPort(
-        ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
-    {
-        foreach (var variable in new[] { "ASPNETCORE_HTTP_PORTS", "HTTP_PORTS" })
-        {
-            var given = (root.Members.GetValueOrDefault("service") as ConfigMap)?.Members.ContainsKey("port") == true;
-            if (!given && environment.TryGetValue(variable, out var ports) && ports.Length > 0)
-            {
-                Set(root, ["service", "port"], ports, variable, problems);
-            }
-        }
-        if (environment.TryGetValue("ASPNETCORE_URLS", out var urls) && urls.Length > 0)
-        {
-            ApplyUrl(root, urls, problems);
-        }
-    }
-
-    private static void ApplyUrl(ConfigMap root, string url, ConfigProblems problems)
-    {
-        const string scheme = "http://";
-        var isHttp = url.StartsWith(scheme, StringComparison.OrdinalIgnoreCase);
-        var authority = isHttp ? url[scheme.Length..].TrimEnd('/') : "";
-        var colon = authority.LastIndexOf(':');
-        var address = colon < 0 ? null : authority[..colon] switch
-        {
-            // A wildcard, which no parser of URIs takes.
-            "+" or "*" => IPAddress.Any,
-            "localhost" => IPAddress.Loopback,
-            var host => IPAddress.TryParse(host, out var parsed) ? parsed : null,
-        };
-        if (address is null || !ushort.TryParse(authority[(colon + 1)..], out _))
-        {
-            problems.Add(
-                "environment ASPNETCORE_URLS",
-                "service.port",
-                $"must be one URL such as http://+:8080 or http://127.0.0.1:8080, not \"{url}\"");
-            return;
-        }
-        Set(root, ["service", "address"], $"{address}", "ASPNETCORE_URLS", problems);
-        Set(root, ["service", "port"], authority[(colon + 1)..], "ASPNETCORE_URLS", problems);
     }
 
     /// <summary>Writes a value at a path, over what is there.</summary>

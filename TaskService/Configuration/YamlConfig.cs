@@ -220,7 +220,7 @@ internal sealed class YamlConfig
         return map;
     }
 
-    /// <summary>Adds the members that are not there yet; of several mappings, the first one that has it counts.</summary>
+    /// <summary>Adds the members that are not there yet; of several mappings, the first that has one counts.</summary>
     private void Merge(ConfigMap map, ConfigNode? merge, string path)
     {
         var sources = merge is ConfigList list ? list.Items : merge is null ? [] : [merge];
