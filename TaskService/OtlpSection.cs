@@ -1,4 +1,6 @@
+using System.Text;
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Metrics;
 using TaskService.Configuration;
 using TaskService.Telemetry.Outlets.Otlp;
 
@@ -10,7 +12,15 @@ internal static class OtlpSection
     private static readonly (string, OtlpExportProtocol)[] Protocols =
         [("http/protobuf", OtlpExportProtocol.HttpProtobuf), ("grpc", OtlpExportProtocol.Grpc)];
 
-    private static readonly (string, bool)[] Temporalities = [("cumulative", false), ("delta", true)];
+    private static readonly (string, OtlpExportCompression)[] Compressions =
+        [("none", OtlpExportCompression.None), ("gzip", OtlpExportCompression.GZip)];
+
+    private static readonly (string, MetricReaderTemporalityPreference)[] Temporalities =
+    [
+        ("cumulative", MetricReaderTemporalityPreference.Cumulative),
+        ("delta", MetricReaderTemporalityPreference.Delta),
+        ("lowmemory", MetricReaderTemporalityPreference.LowMemory),
+    ];
 
     private static readonly string[] Meters =
         ["TaskService", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
@@ -20,7 +30,8 @@ internal static class OtlpSection
         var all = new Receiver(
             Endpoint(outlet),
             outlet.Choice("protocol", OtlpExportProtocol.HttpProtobuf, Protocols),
-            outlet.Text("headers", "", Hidden));
+            Headers(outlet),
+            outlet.Choice("compression", OtlpExportCompression.None, Compressions));
         var settings = new OtlpSettings(
             context.ServiceName,
             ReadTarget(outlet.Section("traces"), "v1/traces", all, context),
@@ -28,7 +39,7 @@ internal static class OtlpSection
             outlet.Texts("meters", Meters),
             TimeSpan.FromMilliseconds(outlet.Integer("meters-interval-ms", 60_000, 1, 600_000)))
         {
-            IsDelta = outlet.Choice("temporality", false, Temporalities),
+            Temporality = outlet.Choice("temporality", MetricReaderTemporalityPreference.Cumulative, Temporalities),
         };
         // Batches are of spans.
         return new OutletPlan(() => new OtlpOutlet(settings), settings.Traces.AttemptTimeMax);
@@ -45,12 +56,42 @@ internal static class OtlpSection
             var root = all.Endpoint.Length > 0 ? all.Endpoint : $"http://localhost:{(isGrpc ? 4317 : 4318)}";
             endpoint = isGrpc ? root : $"{root.TrimEnd('/')}/{path}";
         }
-        var headers = signal.Text("headers", "", Hidden);
+        var headers = Headers(signal);
         return new OtlpTarget(
             new Uri(endpoint),
             protocol,
-            headers.Length > 0 ? headers : all.Headers,
+            headers.Count > 0 ? headers : all.Headers,
+            signal.Choice("compression", all.Compression, Compressions),
             TelemetrySection.AttemptTimeMax(signal, context.AttemptTimeMax));
+    }
+
+    private static List<(string Name, string Value)> Headers(ConfigSection section)
+    {
+        const string key = "headers";
+        if (!PercentEncodedPairs.TryParse(section.Text(key, "", Hidden), out var headers, out var problem))
+        {
+            section.Problem(key, problem);
+        }
+        else if (!headers.TrueForAll(header => IsHeader(header.Name, header.Value)))
+        {
+            section.Problem(key, "has a name or a value that a request cannot have as a header");
+        }
+        return headers;
+    }
+
+    // As the exporter adds it, and the client sends it.
+    private static bool IsHeader(string name, string value)
+    {
+        using var request = new HttpRequestMessage();
+        try
+        {
+            request.Headers.Add(name, value);
+            return Ascii.IsValid(value);
+        }
+        catch (Exception error) when (error is FormatException or InvalidOperationException or ArgumentException)
+        {
+            return false;
+        }
     }
 
     // A key to the receiver is in them.
@@ -69,5 +110,9 @@ internal static class OtlpSection
         return "";
     }
 
-    private sealed record Receiver(string Endpoint, OtlpExportProtocol Protocol, string Headers);
+    private sealed record Receiver(
+        string Endpoint,
+        OtlpExportProtocol Protocol,
+        List<(string Name, string Value)> Headers,
+        OtlpExportCompression Compression);
 }

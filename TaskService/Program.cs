@@ -60,8 +60,7 @@ internal static class Program
         var (settings, source) = Settings.Load(options);
         if (options.PrintConfig || options.CheckConfig)
         {
-            source.Print(options.PrintConfig ? Console.Out : TextWriter.Null);
-            return ExitCodes.Fine;
+            return CommandLine.Show(source, settings.Warnings, options.PrintConfig);
         }
         using var signals = new StopSignals(TimeProvider.System);
         try

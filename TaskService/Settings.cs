@@ -12,13 +12,15 @@ namespace TaskService;
 /// </summary>
 /// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
+/// <param name="Warnings">What of the environment was ignored, one line each.</param>
 internal sealed record Settings(
     ServiceSettings Service,
     HttpSettings Http,
     LogSettings Logging,
     TelemetrySettings Telemetry,
     Func<ILoggerFactory, ITaskStore> CreateStore,
-    bool Debug)
+    bool Debug,
+    IReadOnlyList<string> Warnings)
 {
     public const string DefaultFile = "configs/todoList-local.yaml";
 
@@ -57,7 +59,8 @@ internal sealed record Settings(
             logging,
             telemetry,
             loggers => createStore(new StoreSetup(loggers, service.Name)),
-            options.Debug);
+            options.Debug,
+            problems.Warnings);
         root.ReportUnknown();
         return problems.Lines.Count == 0 ? (settings, root) : throw new ConfigException(problems.Lines);
     }

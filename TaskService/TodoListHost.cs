@@ -136,7 +136,12 @@ internal sealed class TodoListHost : IAsyncDisposable
             telemetry = new TelemetrySystem(
                 settings.Telemetry, (message, outlet, count) => Warn(logs, message, outlet, count));
             TelemetrySystem.Default = telemetry;
-            return new TodoListHost(settings, logs, telemetry, setup);
+            var host = new TodoListHost(settings, logs, telemetry, setup);
+            foreach (var warning in settings.Warnings)
+            {
+                host.Log(LogLevel.Warning, [new(LogEvent.Message, "CONFIGURATION"), new("reason", warning)]);
+            }
+            return host;
         }
         catch
         {

@@ -25,7 +25,15 @@ public sealed class OpenTelemetryConfigTests
     [InlineData("OTEL_METRIC_EXPORT_INTERVAL=5000", "meters-interval-ms: 5000")]
     [InlineData("OTEL_TRACES_SAMPLER=always_on", "trace-probability: 1")]
     [InlineData("OTEL_TRACES_SAMPLER=parentbased_always_off", "trace-probability: 0")]
-    [InlineData("OTEL_TRACES_SAMPLER=parentbased_traceidratio OTEL_TRACES_SAMPLER_ARG=0.25", "trace-probability: 0.25")]
+    [InlineData("OTEL_TRACES_SAMPLER_ARG=0.25 OTEL_TRACES_SAMPLER=parentbased_traceidratio", "trace-probability: 0.25")]
+    [InlineData("OTEL_TRACES_SAMPLER=TraceIdRatio OTEL_TRACES_SAMPLER_ARG=", "trace-probability: 1")]
+    [InlineData("OTEL_EXPORTER_OTLP_PROTOCOL=GRPC", "protocol: grpc")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=HTTP/Protobuf", "traces: protocol: http/protobuf")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=LowMemory", "temporality: lowmemory")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=CUMULATIVE", "temporality: cumulative")]
+    [InlineData("OTEL_EXPORTER_OTLP_COMPRESSION=GZIP", "compression: gzip")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION=gzip", "traces: compression: gzip")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION=none", "metrics: compression: none")]
     public void Each_variable_goes_before_the_file(string variables, string printed)
     {
         var lines = Print(Outlet, variables);
@@ -77,15 +85,101 @@ public sealed class OpenTelemetryConfigTests
     [Theory]
     [InlineData(
         "OTEL_TRACES_SAMPLER=xray",
-        "environment OTEL_TRACES_SAMPLER: telemetry.trace-probability: must be always_on, always_off or traceidratio, "
-        + "or one of these after parentbased_, not \"xray\"")]
+        "OTEL_TRACES_SAMPLER: telemetry.trace-probability: is ignored: must be always_on, always_off or traceidratio, "
+        + "or one of these after parentbased_, not \"xray\"",
+        "trace-probability: 0.5")]
     [InlineData(
         "OTEL_TRACES_SAMPLER=traceidratio OTEL_TRACES_SAMPLER_ARG=2",
-        "environment OTEL_TRACES_SAMPLER: telemetry.trace-probability: must be a number from 0 to 1, not \"2\"")]
+        "OTEL_TRACES_SAMPLER_ARG: telemetry.trace-probability: is ignored: must be a number from 0 to 1, not \"2\"",
+        "trace-probability: 1")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_PROTOCOL=http/json",
-        "environment OTEL_EXPORTER_OTLP_PROTOCOL: telemetry.outlets.a.protocol: \"http/json\" is not known "
-        + "(allowed: http/protobuf, grpc)")]
+        "OTEL_EXPORTER_OTLP_PROTOCOL: telemetry.outlets.a.protocol: is ignored: \"http/json\" is not known "
+        + "(allowed: http/protobuf, grpc)",
+        "protocol: grpc")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=exponential",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: telemetry.outlets.a.temporality: is ignored: "
+        + "\"exponential\" is not known (allowed: cumulative, delta, lowmemory)",
+        "temporality: cumulative")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_COMPRESSION=br",
+        "OTEL_EXPORTER_OTLP_COMPRESSION: telemetry.outlets.a.compression: is ignored: \"br\" is not known "
+        + "(allowed: none, gzip)",
+        "compression: none")]
+    [InlineData(
+        "OTEL_EXPORTER_OTLP_TIMEOUT=5s",
+        "OTEL_EXPORTER_OTLP_TIMEOUT: telemetry.outlets.a.attempt-time-max-ms: is ignored: "
+        + "must be a whole number from 1 to 600000, not \"5s\"",
+        "attempt-time-max-ms: 5000")]
+    [InlineData(
+        "OTEL_SDK_DISABLED=1", "OTEL_SDK_DISABLED: is ignored: must be true or false, not \"1\"", "type: otlp")]
+    [InlineData(
+        "OTEL_RESOURCE_ATTRIBUTES=service.name=shop,oops",
+        "OTEL_RESOURCE_ATTRIBUTES: is ignored in part: must be name=value,name=value, "
+        + "with %25 for a % and %2C for a comma in a value",
+        "name: shop")]
+    public void What_cannot_be_used_is_ignored_with_a_warning(string variables, string warning, string printed)
+    {
+        const string yaml =
+            "telemetry: { trace-probability: 0.5, outlets: { a: { type: OTLP, protocol: grpc } } }";
+        Assert.Equal($"environment {warning}", Assert.Single(Read(yaml, variables).Warnings));
+        Assert.Contains(Print(yaml, variables), line => line.Split("  # ")[0].Trim() == printed);
+    }
+
+    [Fact]
+    public async Task A_warning_is_a_line_of_the_log_at_the_start()
+    {
+        using var files = new LogFiles();
+        var (settings, _) = ReadAll($"service: {{ port: 0 }}\n{files.Yaml}", "OTEL_SDK_DISABLED=yes");
+        await using (await TodoListHost.StartAsync(settings, CancellationToken.None))
+        {
+            // Logs are written out when it stops.
+        }
+        var line = files.Read("brief").First(line => line.Contains("CONFIGURATION", StringComparison.Ordinal));
+        Assert.Contains(
+            "WARNING : message=\"CONFIGURATION\" reason=\"environment OTEL_SDK_DISABLED: is ignored: "
+            + "must be true or false, not \\\"yes\\\"\"",
+            line,
+            StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("OTEL_RESOURCE_ATTRIBUTES=a=b,service.name=my%20shop", "my shop")]
+    [InlineData("OTEL_RESOURCE_ATTRIBUTES=service.name=shop OTEL_SERVICE_NAME=mine", "mine")]
+    [InlineData("OTEL_RESOURCE_ATTRIBUTES=service.name=shop OTEL_SERVICE_NAME=", "shop")]
+    [InlineData("OTEL_RESOURCE_ATTRIBUTES=service.name= OTEL_SERVICE_NAME=", "file")]
+    [InlineData("OTEL_RESOURCE_ATTRIBUTES=a=service.name", "file")]
+    public void The_name_of_the_service_may_be_an_attribute_of_the_resource(string variables, string name) =>
+        Assert.Equal(name, Read("service: { name: file }", variables).Service.Name);
+
+    [Theory]
+    [InlineData("secret")]
+    [InlineData("secret,key=secret")]
+    [InlineData("=secret")]
+    [InlineData("key=secret%2")]
+    [InlineData("key=secret%zz")]
+    [InlineData("bad(key=secret")]
+    [InlineData("bad%20key=secret")]
+    [InlineData("key=secret%0Asecret")]
+    [InlineData("key=secr%C3%A9t")]
+    [InlineData("Content-Type=secret")]
+    public void Malformed_headers_are_a_problem_that_names_the_setting_and_shows_no_value(string headers)
+    {
+        foreach (var signal in new[] { "", "TRACES_", "METRICS_" })
+        {
+            var variable = $"OTEL_EXPORTER_OTLP_{signal}HEADERS";
+            var error = Assert.Throws<ConfigException>(() => Read(Outlet, $"{variable}={headers}"));
+            var setting = $"{signal.ToLowerInvariant().Replace('_', '.')}headers";
+            Assert.StartsWith(
+                $"environment {variable}: telemetry.outlets.a.{setting}: ",
+                Assert.Single(error.Problems),
+                StringComparison.Ordinal);
+            Assert.DoesNotContain("secr", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
     [InlineData(
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=localhost:4318",
         "environment OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: telemetry.outlets.a.traces.endpoint: "
@@ -110,7 +204,7 @@ public sealed class OpenTelemetryConfigTests
             """);
         using var service = ServiceProcess.StartShell(
             directory.Path,
-            $"OTEL_EXPORTER_OTLP_ENDPOINT={receiver.HttpEndpoint} OTEL_EXPORTER_OTLP_HEADERS=api-key=k "
+            $"OTEL_EXPORTER_OTLP_ENDPOINT={receiver.HttpEndpoint} OTEL_EXPORTER_OTLP_HEADERS=api-key=k%2C%20l,b=c, "
             + "OTEL_SERVICE_NAME=shop OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test,service.version=7 "
             + "OTEL_TRACES_SAMPLER=always_on exec \"$SERVICE\" -c config.yaml");
         using var client = await service.ClientAsync();
@@ -119,7 +213,7 @@ public sealed class OpenTelemetryConfigTests
         Assert.Equal("shop", span.Resource["service.name"]);
         Assert.Equal("test", span.Resource["deployment.environment.name"]);
         Assert.Equal("7", span.Resource["service.version"]);
-        Assert.All(receiver.Headers, headers => Assert.Equal("k", headers["api-key"]));
+        Assert.All(receiver.Headers, headers => Assert.Equal("k, l", headers["api-key"]));
     }
 
     private static Settings Read(string yaml, string variables) => ReadAll(yaml, variables).Settings;

@@ -103,6 +103,20 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Check_says_on_standard_error_what_is_ignored_and_that_is_no_failure()
+    {
+        await WriteAsync(Memory);
+        using var process = ServiceProcess.Start(
+            directory.Path, [("OTEL_TRACES_SAMPLER", "xray")], "--check-config", "-c", "c.yaml");
+        Assert.Equal(0, await process.ExitAsync());
+        Assert.Empty(process.Output);
+        Assert.StartsWith(
+            "environment OTEL_TRACES_SAMPLER: telemetry.trace-probability: is ignored: ",
+            Assert.Single(process.Errors),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Print_shows_the_sources()
     {
         await WriteAsync(Memory);

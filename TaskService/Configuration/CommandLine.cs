@@ -34,6 +34,18 @@ internal static class CommandLine
     public static Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy) =>
         ExitCodes.GuardAsync(() => InvokeAsync(args, run, copy));
 
+    /// <summary>Writes the settings, if asked for, and to standard error what of them is ignored.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Show(ConfigSection settings, IEnumerable<string> warnings, bool print)
+    {
+        foreach (var warning in warnings)
+        {
+            Console.Error.WriteLine(warning);
+        }
+        settings.Print(print ? Console.Out : TextWriter.Null);
+        return ExitCodes.Fine;
+    }
+
     private static async Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
     {
         var config = new Option<string?>("--config", "-c")

@@ -6,7 +6,11 @@ namespace TaskService.Configuration;
 internal abstract record ConfigNode(string Where);
 
 /// <param name="Text">As written; null for <c>key:</c> without a value, <c>~</c> and <c>null</c>.</param>
-internal sealed record ConfigScalar(string? Text, string Where) : ConfigNode(Where);
+internal record ConfigScalar(string? Text, string Where) : ConfigNode(Where);
+
+/// <summary>A value that is ignored with a warning where it has not the type that is asked for.</summary>
+/// <param name="Below">What counts then; null for the default.</param>
+internal sealed record ConfigHint(string Text, string Where, ConfigNode? Below) : ConfigScalar(Text, Where);
 
 /// <summary>A value that cannot be used, as was reported already; it counts as not given.</summary>
 internal sealed record ConfigReported(string Where) : ConfigNode(Where);

@@ -4,11 +4,16 @@ namespace TaskService.Configuration;
 internal sealed class ConfigProblems
 {
     private readonly List<string> lines = [];
+    private readonly List<string> warnings = [];
 
     public IReadOnlyList<string> Lines => lines;
 
-    public void Add(string where, string path, string message) =>
-        lines.Add(OneLine(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}"));
+    /// <summary>What was ignored, and keeps nobody from starting.</summary>
+    public IReadOnlyList<string> Warnings => warnings;
+
+    public void Add(string where, string path, string message) => lines.Add(Line(where, path, message));
+
+    public void Warn(string where, string path, string message) => warnings.Add(Line(where, path, message));
 
     /// <summary>With a blank for what would end the line, or do something to a terminal.</summary>
     public static string OneLine(string text) =>
@@ -25,6 +30,9 @@ internal sealed class ConfigProblems
             ? $" (did you mean \"{nearest}\"?)"
             : names.Count == 0 ? "" : $" (allowed: {string.Join(", ", names)})";
     }
+
+    private static string Line(string where, string path, string message) =>
+        OneLine(path.Length == 0 ? $"{where}: {message}" : $"{where}: {path}: {message}");
 
     /// <summary>
     /// How many characters must be changed, added, left out, or swapped with the next one (optimal string alignment).

@@ -61,8 +61,9 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             return Shown(key, value);
         }
-        Problem(key, $"must be a whole number from {min} to {max}, not \"{text}\"");
-        return fallback;
+        return IsIgnored(key, $"must be a whole number from {min} to {max}, not \"{text}\"")
+            ? Integer(key, fallback, min, max)
+            : fallback;
     }
 
     /// <summary>A number within bounds, both included.</summary>
@@ -77,9 +78,9 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             return Shown(key, value);
         }
-        Problem(key, string.Create(
-            CultureInfo.InvariantCulture, $"must be a number from {min} to {max}, not \"{text}\""));
-        return fallback;
+        var message = string.Create(
+            CultureInfo.InvariantCulture, $"must be a number from {min} to {max}, not \"{text}\"");
+        return IsIgnored(key, message) ? Number(key, fallback, min, max) : fallback;
     }
 
     public bool Flag(string key, bool fallback)
@@ -92,11 +93,10 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             return Shown(key, value);
         }
-        Problem(key, $"must be true or false, not \"{text}\"");
-        return fallback;
+        return IsIgnored(key, $"must be true or false, not \"{text}\"") ? Flag(key, fallback) : fallback;
     }
 
-    /// <summary>One of a few names.</summary>
+    /// <summary>One of a few names, in any case.</summary>
     public T Choice<T>(string key, T fallback, IReadOnlyList<(string Name, T Value)> allowed)
     {
         if (Scalar(key) is not { } text)
@@ -106,14 +106,14 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         }
         foreach (var (name, value) in allowed)
         {
-            if (name == text)
+            if (name.Equals(text, StringComparison.OrdinalIgnoreCase))
             {
                 Shown(key, name);
                 return value;
             }
         }
-        Problem(key, $"\"{text}\" is not known{ConfigProblems.Allowed(text, allowed.Select(choice => choice.Name))}");
-        return fallback;
+        var message = $"\"{text}\" is not known{ConfigProblems.Allowed(text, allowed.Select(choice => choice.Name))}";
+        return IsIgnored(key, message) ? Choice(key, fallback, allowed) : fallback;
     }
 
     /// <summary>A list of texts. In an environment variable they are separated by commas.</summary>
@@ -253,6 +253,24 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
     [GeneratedRegex(@"^(null|true|false|yes|no|on|off|y|n|\.nan|\.inf|(\d[\d_]*(\.\d*)?|\.\d+)(e-?\d+)?"
         + @"|0[xo][\da-f_]+|\d+-\d+-\d+)\z", RegexOptions.IgnoreCase)]
     private static partial Regex OtherThanText();
+
+    /// <summary>Reports a value that cannot be used, and takes away one that may be ignored.</summary>
+    /// <returns>Whether there is another one to read, or none.</returns>
+    private bool IsIgnored(string key, string message)
+    {
+        if (Find(key) is not ConfigHint hint)
+        {
+            Problem(key, message);
+            return false;
+        }
+        problems.Warn(hint.Where, PathOf(key), $"is ignored: {message}");
+        map!.Members.Remove(key);
+        if (hint.Below is { } below)
+        {
+            map.Members.Add(key, below);
+        }
+        return true;
+    }
 
     private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
 

@@ -13,10 +13,7 @@ internal static class EnvironmentConfig
     public static void Apply(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
     {
         ListenConfig.Apply(root, environment, problems);
-        if (environment.TryGetValue(OpenTelemetryConfig.ServiceName, out var name) && name.Length > 0)
-        {
-            Set(root, ["service", "name"], name, OpenTelemetryConfig.ServiceName, problems);
-        }
+        OpenTelemetryConfig.ApplyServiceName(root, environment, problems);
         var ours = environment.Keys.Where(variable => variable.StartsWith(Prefix, StringComparison.Ordinal));
         foreach (var variable in ours.Order(StringComparer.Ordinal))
         {
@@ -36,9 +33,13 @@ internal static class EnvironmentConfig
     }
 
     /// <summary>Writes a value at a path, over what is there.</summary>
-    internal static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems)
+    public static void Set(ConfigMap root, string[] names, string value, string variable, ConfigProblems problems) =>
+        Set(root, names, where => new ConfigScalar(value, where), $"environment {variable}", problems);
+
+    /// <summary>Writes a node at a path, over what is there.</summary>
+    public static void Set(
+        ConfigMap root, string[] names, Func<string, ConfigScalar> node, string where, ConfigProblems problems)
     {
-        var where = $"environment {variable}";
         if (names.Any(name => name.Length == 0))
         {
             problems.Add(where, "", "a name is missing between two underscores and two underscores");
@@ -59,7 +60,7 @@ internal static class EnvironmentConfig
             }
             map = below;
         }
-        map.Members[Key(map, names[^1])] = new ConfigScalar(value, where);
+        map.Members[Key(map, names[^1])] = node(where);
     }
 
     /// <summary>The level under a key, made when nothing is there; null when something else is.</summary>

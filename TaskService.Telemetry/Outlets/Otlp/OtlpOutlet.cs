@@ -41,9 +41,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
             .Build();
         metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new OtlpAnswer())))
         {
-            TemporalityPreference = settings.IsDelta
-                ? MetricReaderTemporalityPreference.Delta
-                : MetricReaderTemporalityPreference.Cumulative,
+            TemporalityPreference = settings.Temporality,
         };
         meters = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(resource)
@@ -95,19 +93,31 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
 
     private static OtlpExporterOptions Options(OtlpTarget target, OtlpAnswer answer)
     {
-        // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_COMPRESSION.
+        // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_CERTIFICATE.
         var options = new OtlpExporterOptions
         {
             Protocol = target.Protocol,
             Endpoint = target.Endpoint,
-            Headers = target.Headers,
+            // The SDK would split a value at an encoded comma.
+            Headers = "",
+            Compression = target.Compression,
             TimeoutMilliseconds = (int)target.AttemptTimeMax.TotalMilliseconds,
         };
         // Certificates that the environment names are put into the client of the SDK alone, which hides the status.
-        if (!CertificateVariables.Any(name => Environment.GetEnvironmentVariable(name) is { Length: > 0 }))
+        var hasCertificates = CertificateVariables.Any(
+            name => Environment.GetEnvironmentVariable(name) is { Length: > 0 });
+        var makeClient = hasCertificates && options.HttpClientFactory is { } sdk
+            ? sdk
+            : () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
+        options.HttpClientFactory = () =>
         {
-            options.HttpClientFactory = () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
-        }
+            var client = makeClient();
+            foreach (var (name, value) in target.Headers)
+            {
+                client.DefaultRequestHeaders.Add(name, value);
+            }
+            return client;
+        };
         return options;
     }
 

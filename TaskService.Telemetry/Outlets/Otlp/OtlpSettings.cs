@@ -1,4 +1,5 @@
 using OpenTelemetry.Exporter;
+using OpenTelemetry.Metrics;
 
 namespace TaskService.Telemetry.Outlets.Otlp;
 
@@ -15,13 +16,19 @@ public sealed record OtlpSettings(
     IReadOnlyList<string> Meters,
     TimeSpan MetersInterval)
 {
-    /// <summary>Metrics as changes since the last time that they were sent, not as sums since the start.</summary>
-    public bool IsDelta { get; init; }
+    /// <summary>Whether metrics are sums since the start, or changes since the last time that they were sent.</summary>
+    public MetricReaderTemporalityPreference Temporality { get; init; } = MetricReaderTemporalityPreference.Cumulative;
 }
 
 /// <summary>A receiver of one signal.</summary>
 /// <param name="Endpoint">With the path, which gRPC has none of.</param>
 /// <param name="Protocol">How it wants it.</param>
-/// <param name="Headers"><c>name=value,name=value</c>; empty for none.</param>
+/// <param name="Headers">Of each request; each is one that <see cref="HttpRequestMessage"/> takes.</param>
+/// <param name="Compression">Of what is sent.</param>
 /// <param name="AttemptTimeMax">How long it may take.</param>
-public sealed record OtlpTarget(Uri Endpoint, OtlpExportProtocol Protocol, string Headers, TimeSpan AttemptTimeMax);
+public sealed record OtlpTarget(
+    Uri Endpoint,
+    OtlpExportProtocol Protocol,
+    IReadOnlyList<(string Name, string Value)> Headers,
+    OtlpExportCompression Compression,
+    TimeSpan AttemptTimeMax);
