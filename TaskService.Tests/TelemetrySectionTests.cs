@@ -42,6 +42,9 @@ public sealed class TelemetrySectionTests
         "telemetry: { outlets: { a: { path: x }, b: { path: ./x } } }",
         "telemetry.outlets.b.path: \"./x\" is already written by another outlet or log handler")]
     [InlineData(
+        "telemetry: { outlets: { a: { path: x.2 }, b: { path: x } } }",
+        "telemetry.outlets.b.path: \"x.2\" is already written by another outlet or log handler")]
+    [InlineData(
         "telemetry: { outlets: { a: { records-max: 0 } } }",
         "telemetry.outlets.a.records-max: must be a whole number from 1 to 1000000, not \"0\"")]
     public void What_is_wrong_is_said_in_one_line(string yaml, string problem)

@@ -117,9 +117,9 @@ internal static class LoggingSettings
                     "format", $"\"{formatName}\" is not known{ConfigProblems.Allowed(formatName, formats.Keys)}");
             }
             var file = isFile ? ReadFile(handler) : null;
-            if (file is { Path.Length: > 0 } && !paths.Add(Path.GetFullPath(file.Path)))
+            if (file is not null && FirstTaken(file, paths) is { } taken)
             {
-                handler.Problem("path", $"\"{file.Path}\" is already written by another handler");
+                handler.Problem("path", $"\"{taken}\" is already written by another handler");
             }
             handlers.Add(name, new LogHandlerSettings(level, format ?? formats["logfmt"], file));
         }
@@ -128,6 +128,17 @@ internal static class LoggingSettings
             handlers.Add("console", new LogHandlerSettings(LogLevel.Information, formats["brief"], null));
         }
         return handlers;
+    }
+
+    /// <summary>Takes the files that a path and its rotation write.</summary>
+    /// <returns>The first of them that is taken already; null if none is.</returns>
+    public static string? FirstTaken(LogFileSettings file, HashSet<string> paths)
+    {
+        var rotated = file is { BytesMax: > 0, BackupCount: > 0 }
+            ? Enumerable.Range(1, file.BackupCount).Select(number => $"{file.Path}.{number}")
+            : [];
+        string[] all = file.Path.Length == 0 ? [] : [file.Path, .. rotated];
+        return Array.FindAll(all, path => !paths.Add(Path.GetFullPath(path))).FirstOrDefault();
     }
 
     private static LogFileSettings ReadFile(ConfigSection handler)

@@ -31,10 +31,12 @@ internal static class TelemetrySection
     /// <param name="logging">Has files of its own, which no outlet may write.</param>
     public static TelemetrySettings Read(ConfigSection section, string serviceName, LogSettings logging)
     {
-        var files = logging.Handlers.Values
-            .Where(handler => handler.File is { Path.Length: > 0 })
-            .Select(handler => Path.GetFullPath(handler.File!.Path))
-            .ToHashSet();
+        var files = new HashSet<string>();
+        foreach (var file in logging.Handlers.Values.Select(handler => handler.File).OfType<LogFileSettings>())
+        {
+            // What is taken twice is reported already.
+            LoggingSettings.FirstTaken(file, files);
+        }
         return Read(section, new OutletContext(serviceName, files, default));
     }
 
@@ -83,14 +85,14 @@ internal static class TelemetrySection
     private static OutletPlan ReadJson(ConfigSection outlet, OutletContext context)
     {
         var path = outlet.Text("path", "");
-        if (path.Length > 0 && !context.Files.Add(Path.GetFullPath(path)))
-        {
-            outlet.Problem("path", $"\"{path}\" is already written by another outlet or log handler");
-        }
         var file = new LogFileSettings(
             path,
             outlet.Integer("max-bytes", 10 * 1024 * 1024, 0, long.MaxValue),
             (int)outlet.Integer("backup-count", 3, 0, 1_000));
+        if (LoggingSettings.FirstTaken(file, context.Files) is { } taken)
+        {
+            outlet.Problem("path", $"\"{taken}\" is already written by another outlet or log handler");
+        }
         return new OutletPlan(
             () => path.Length == 0 ? JsonEventOutlet.ToConsole() : JsonEventOutlet.ToFile(file),
             context.AttemptTimeMax);

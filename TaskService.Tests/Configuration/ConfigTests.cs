@@ -76,6 +76,10 @@ public sealed class ConfigTests
             ["c.yaml:2: logging.loggers.app: is there already, in another case"] },
         { Memory + "logging: { handlers: { f: { type: file, path: x }, g: { type: file, path: ./x } } }",
             ["c.yaml:2: logging.handlers.g.path: \"./x\" is already written by another handler"] },
+        { Memory + "logging: { handlers: { f: { type: file, path: x }, g: { type: file, path: x.3 } } }",
+            ["c.yaml:2: logging.handlers.g.path: \"x.3\" is already written by another handler"] },
+        { Memory + "logging: { handlers: { f: { type: file, path: x.1 }, g: { type: file, path: x } } }",
+            ["c.yaml:2: logging.handlers.g.path: \"x.1\" is already written by another handler"] },
         { Memory + "logging: { loggers: { a: { propagate: maybe } } }",
             ["c.yaml:2: logging.loggers.a.propagate: must be true or false, not \"maybe\""] },
         { Memory + "logging: { handlers: { f: { type: file } } }",
@@ -242,6 +246,27 @@ public sealed class ConfigTests
     [InlineData("$${A} $A", "${A} $A")]
     public void Names_in_values_are_filled_in_from_the_environment(string value, string expected) =>
         Assert.Equal(expected, Read($"{Memory}service: {{ name: '{value}' }}", "A=one EMPTY=").Service.Name);
+
+    [Theory]
+    [InlineData("path: x, backup-count: 2", "path: x.3")]
+    [InlineData("path: x, backup-count: 0", "path: x.1")]
+    [InlineData("path: x, max-bytes: 0", "path: x.1")]
+    [InlineData("path: x.y", "path: x.z")]
+    public void Files_of_handlers_may_have_like_names_that_no_rotation_writes(string one, string other) =>
+        Assert.Equal(2, Read(
+            $"{Memory}logging: {{ handlers: {{ f: {{ type: file, {one} }}, g: {{ type: file, {other} }} }} }}")
+            .Logging.Handlers.Count);
+
+    [Fact]
+    public void A_variable_with_the_prefix_in_another_case_is_warned_of()
+    {
+        var mixed = $"{EnvironmentConfig.Prefix[0]}{EnvironmentConfig.Prefix[1..].ToLowerInvariant()}SERVICE__PORT";
+        var settings = Read(Memory, $"{mixed}=1 {EnvironmentConfig.Prefix}SERVICE__NAME=x");
+        Assert.Equal(8080, Assert.Single(settings.Service.Addresses).Port);
+        Assert.Equal(
+            $"environment {mixed}: is ignored: names of settings begin with {EnvironmentConfig.Prefix}",
+            Assert.Single(settings.Warnings));
+    }
 
     [Fact]
     public void Anchors_can_be_used() =>

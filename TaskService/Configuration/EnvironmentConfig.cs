@@ -25,10 +25,24 @@ internal static class EnvironmentConfig
             }
             Set(root, names, environment[variable], variable, problems);
         }
+        WarnOfOtherCase(environment, problems);
         OpenTelemetryConfig.Apply(root, environment, problems);
         if (environment.TryGetValue("PORT", out var port) && port.Length > 0)
         {
             Set(root, ["service", "port"], port, "PORT", problems);
+        }
+    }
+
+    // Names of variables differ by their case, but on Windows, where people may expect the same here.
+    private static void WarnOfOtherCase(IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
+    {
+        foreach (var variable in environment.Keys.Order(StringComparer.Ordinal))
+        {
+            if (variable.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+                && !variable.StartsWith(Prefix, StringComparison.Ordinal))
+            {
+                problems.Warn($"environment {variable}", "", $"is ignored: names of settings begin with {Prefix}");
+            }
         }
     }
 
