@@ -13,7 +13,7 @@ internal static class LoggingSettings
     [
         ("trace", LogLevel.Trace), ("debug", LogLevel.Debug), ("info", LogLevel.Information),
         ("warning", LogLevel.Warning), ("error", LogLevel.Error), ("critical", LogLevel.Critical),
-        ("none", LogLevel.None),
+        ("none", LogLevel.None), ("warn", LogLevel.Warning),
     ];
 
     private static readonly (string, LogFormatKind)[] Kinds =

@@ -257,6 +257,28 @@ public sealed class ConfigTests
             $"{Memory}logging: {{ handlers: {{ f: {{ type: file, {one} }}, g: {{ type: file, {other} }} }} }}")
             .Logging.Handlers.Count);
 
+    [Theory]
+    [InlineData("yes", true)]
+    [InlineData("Yes", true)]
+    [InlineData("ON", true)]
+    [InlineData("y", true)]
+    [InlineData("TRUE", true)]
+    [InlineData("no", false)]
+    [InlineData("Off", false)]
+    [InlineData("n", false)]
+    [InlineData("False", false)]
+    public void A_boolean_is_said_in_the_words_of_YAML_1_1(string word, bool value) =>
+        Assert.Equal(value, Read($"{Memory}http: {{ server-timing: {word} }}").Http.ServerTiming);
+
+    [Theory]
+    [InlineData("INFO", LogLevel.Information)]
+    [InlineData("Debug", LogLevel.Debug)]
+    [InlineData("WARN", LogLevel.Warning)]
+    [InlineData("WARNING", LogLevel.Warning)]
+    [InlineData("CRITICAL", LogLevel.Critical)]
+    public void A_level_is_named_in_any_case(string name, LogLevel level) =>
+        Assert.Equal(level, Read($"{Memory}logging: {{ root: {{ level: {name} }} }}").Logging.Root.Level);
+
     [Fact]
     public void A_variable_with_the_prefix_in_another_case_is_warned_of()
     {

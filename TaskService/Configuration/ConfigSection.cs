@@ -83,15 +83,22 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         return IsIgnored(key, message) ? Number(key, fallback, min, max) : fallback;
     }
 
+    /// <summary>True or false, in the words of YAML 1.1 (https://yaml.org/type/bool.html).</summary>
     public bool Flag(string key, bool fallback)
     {
         if (Scalar(key) is not { } text)
         {
             return Defaulted(key, fallback);
         }
-        if (bool.TryParse(text, out var value))
+        bool? value = text.ToUpperInvariant() switch
         {
-            return Shown(key, value);
+            "TRUE" or "YES" or "ON" or "Y" => true,
+            "FALSE" or "NO" or "OFF" or "N" => false,
+            _ => null,
+        };
+        if (value is { } flag)
+        {
+            return Shown(key, flag);
         }
         return IsIgnored(key, $"must be true or false, not \"{text}\"") ? Flag(key, fallback) : fallback;
     }
@@ -112,7 +119,8 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
                 return value;
             }
         }
-        var message = $"\"{text}\" is not known{ConfigProblems.Allowed(text, allowed.Select(choice => choice.Name))}";
+        var message = FormerNames.Advice(path, key, text)
+            ?? $"\"{text}\" is not known{ConfigProblems.Allowed(text, allowed.Select(choice => choice.Name))}";
         return IsIgnored(key, message) ? Choice(key, fallback, allowed) : fallback;
     }
 
@@ -194,7 +202,8 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
     {
         foreach (var key in Keys.Where(key => !asked.ContainsKey(key)))
         {
-            Problem(key, $"unknown key{ConfigProblems.Allowed(key, asked.Keys)}");
+            var advice = FormerNames.Advice(path, key, (Find(key) as ConfigScalar)?.Text);
+            Problem(key, advice ?? $"unknown key{ConfigProblems.Allowed(key, asked.Keys)}");
         }
         foreach (var entry in asked.Values)
         {
