@@ -2,6 +2,7 @@ using System.Collections;
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage;
+using TaskService.Storage.FileSystem;
 using TaskService.Telemetry.Logging;
 
 namespace TaskService;
@@ -37,9 +38,19 @@ internal static class StoreCopy
         {
             throw new ConfigException(problems.Lines);
         }
-        await using var source = openSource(setup);
-        await using var target = openTarget(setup);
+        await using var source = openSource(setup with { IsReadOnly = true });
         await source.OpenAsync(CancellationToken.None);
+        await using var batches = source.ListAsync(TaskQuery.All, CancellationToken.None)
+            .Chunk(ChangesAtOnce)
+            .GetAsyncEnumerator();
+        // Of a source that cannot be read, no target is made.
+        var hasBatch = await batches.MoveNextAsync();
+        await using var target = openTarget(setup);
+        if (source.Place is { } place && target.Place is { } targetPlace && FilePlace.AreSame(place, targetPlace))
+        {
+            throw new StorageException(
+                ErrorKind.StorageUnavailable, $"--to: {NameOf(to)} is the place that --from names; nothing was copied");
+        }
         await target.OpenAsync(CancellationToken.None);
         if (await target.ListIdsDescendingAsync(CancellationToken.None).FirstOrDefaultAsync() is { } id)
         {
@@ -47,24 +58,18 @@ internal static class StoreCopy
                 ErrorKind.StorageUnavailable,
                 $"--to: {NameOf(to)} holds tasks already, such as {id}; nothing was copied");
         }
-        var count = await CopyAsync(source, target, progress);
-        await output.WriteLineAsync($"copied {count} tasks from {NameOf(from)} to {NameOf(to)}");
-        return ExitCodes.Fine;
-    }
-
-    private static async Task<long> CopyAsync(ITaskStore source, ITaskStore target, IProgress<long>? progress)
-    {
         var count = 0L;
-        await foreach (var tasks in source.ListAsync(TaskQuery.All, CancellationToken.None).Chunk(ChangesAtOnce))
+        for (; hasBatch; hasBatch = await batches.MoveNextAsync())
         {
-            await Task.WhenAll(tasks.Select(task => AddAsync(target, task)));
-            count += tasks.Length;
-            if (count / ProgressItems > (count - tasks.Length) / ProgressItems)
+            await Task.WhenAll(batches.Current.Select(task => AddAsync(target, task)));
+            count += batches.Current.Length;
+            if (count / ProgressItems > (count - batches.Current.Length) / ProgressItems)
             {
                 progress?.Report(count);
             }
         }
-        return count;
+        await output.WriteLineAsync($"copied {count} tasks from {NameOf(from)} to {NameOf(to)}");
+        return ExitCodes.Fine;
     }
 
     private static async Task AddAsync(ITaskStore target, StoredTask task)

@@ -16,6 +16,8 @@ internal sealed class SqliteDatabase : IDisposable
         connection.Open();
     }
 
+    public SqliteConnection Connection => connection;
+
     public void Run(string sql)
     {
         using var command = connection.CreateCommand();

@@ -67,6 +67,9 @@ internal interface ITaskStore : IAsyncDisposable
     /// </summary>
     string? SchemaVersion => null;
 
+    /// <summary>The file or directory of this machine that holds the tasks; null when none does.</summary>
+    string? Place => null;
+
     /// <summary>Streams all ids, the highest first; what changes meanwhile may be seen or not.</summary>
     IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel);
 

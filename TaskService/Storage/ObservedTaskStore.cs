@@ -18,6 +18,8 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public string? SchemaVersion => store.SchemaVersion;
 
+    public string? Place => store.Place;
+
     public bool LooksAtRequests => store.LooksAtRequests;
 
     /// <summary>The store itself when nobody reads what is observed: it is on the way of every request.</summary>

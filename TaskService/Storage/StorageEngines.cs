@@ -9,7 +9,11 @@ namespace TaskService.Storage;
 /// <summary>What an engine is made with, besides its own settings.</summary>
 /// <param name="Loggers">For what it has to say.</param>
 /// <param name="ServiceName">By which others know whose connections these are.</param>
-internal sealed record StoreSetup(ILoggerFactory Loggers, string ServiceName);
+/// <param name="IsReadOnly">
+/// Whether it is only read from, as the source of a copy: <see cref="ITaskStore.OpenAsync"/> then creates, migrates and
+/// changes nothing, and fails where there is no storage of this service; nobody asks for changes.
+/// </param>
+internal sealed record StoreSetup(ILoggerFactory Loggers, string ServiceName, bool IsReadOnly = false);
 
 /// <summary>The storage engines that a configuration can choose from.</summary>
 internal static class StorageEngines

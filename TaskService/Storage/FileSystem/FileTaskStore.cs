@@ -14,8 +14,12 @@ namespace TaskService.Storage.FileSystem;
 /// <param name="directory">Holds the files.</param>
 /// <param name="logger">Is told of what is not served, and of changes that failed when nobody waited any more.</param>
 /// <param name="sync">Puts a file or a directory onto the disk, if not <see cref="Durable.Sync"/>.</param>
+/// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
 internal sealed partial class FileTaskStore(
-    string directory, ILogger<FileTaskStore> logger, Action<SafeFileHandle>? sync = null) : ITaskStore
+    string directory,
+    ILogger<FileTaskStore> logger,
+    Action<SafeFileHandle>? sync = null,
+    bool isReadOnly = false) : ITaskStore
 {
     private const string Suffix = ".json";
     private const string LockName = ".lock";
@@ -35,6 +39,8 @@ internal sealed partial class FileTaskStore(
 
     public long? Revision => table.Revision;
 
+    public string Place { get; } = Path.GetFullPath(directory);
+
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
         var directory = section.Text(key, "");
@@ -42,24 +48,26 @@ internal sealed partial class FileTaskStore(
         {
             section.Problem(key, "must name a directory");
         }
-        return setup => new FileTaskStore(directory, setup.Loggers.CreateLogger<FileTaskStore>());
+        return setup => new FileTaskStore(
+            directory, setup.Loggers.CreateLogger<FileTaskStore>(), isReadOnly: setup.IsReadOnly);
     }
 
     public Task OpenAsync(CancellationToken cancel)
     {
         try
         {
-            var path = Path.GetFullPath(directory);
-            if (File.Exists(path))
+            if (File.Exists(Place))
             {
                 throw new IOException("it is a file");
             }
-            Durable.CreateDirectory(path);
-            lockFile = OpenLock(Path.Combine(path, LockName));
-            files = new DurableDirectory(path, sync ?? Durable.Sync);
-            Load(path, cancel);
-            var keyFiles = new DurableDirectory(Path.Combine(path, ".keys"), sync ?? Durable.Sync);
-            keys = new FileKeys(keyFiles, id => table.Find(id) is not null, logger);
+            if (isReadOnly)
+            {
+                OpenToRead(cancel);
+            }
+            else
+            {
+                OpenToChange(cancel);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -147,17 +155,50 @@ internal sealed partial class FileTaskStore(
         lockFile?.Dispose();
     }
 
-    private static FileStream OpenLock(string path)
+    private void OpenToChange(CancellationToken cancel)
     {
-        FileStream file;
+        Durable.CreateDirectory(Place);
+        lockFile = OpenLock(Path.Combine(Place, LockName));
+        files = new DurableDirectory(Place, sync ?? Durable.Sync);
+        Load(Place, cancel);
+        var keyFiles = new DurableDirectory(Path.Combine(Place, ".keys"), sync ?? Durable.Sync);
+        keys = new FileKeys(keyFiles, id => table.Find(id) is not null, logger);
+    }
+
+    private void OpenToRead(CancellationToken cancel)
+    {
+        if (!Directory.Exists(Place))
+        {
+            throw new IOException("there is no such directory");
+        }
+        var lockPath = Path.Combine(Place, LockName);
+        if (File.Exists(lockPath))
+        {
+            // Others may read as well; a service may not start meanwhile.
+            lockFile = OpenLock(lockPath, FileMode.Open, FileAccess.Read, FileShare.Read);
+        }
+        Load(Place, cancel);
+        if (lockFile is null && taken.Keys.All(id => table.Find(id) is null))
+        {
+            throw new IOException($"it holds neither tasks nor the {LockName} of a service");
+        }
+    }
+
+    private static FileStream OpenLock(string path, FileMode mode, FileAccess access, FileShare share)
+    {
         try
         {
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(path, mode, access, share);
         }
         catch (IOException error) when (DiskErrors.IsLocked(error))
         {
             throw new IOException($"another process uses it ({Path.GetFileName(path)} is locked)", error);
         }
+    }
+
+    private static FileStream OpenLock(string path)
+    {
+        var file = OpenLock(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         if (!IsLocked(path))
         {
             file.Dispose();

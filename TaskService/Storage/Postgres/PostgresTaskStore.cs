@@ -15,8 +15,9 @@ namespace TaskService.Storage.Postgres;
 /// <param name="settings">Where the servers are.</param>
 /// <param name="serviceName">Stands in <c>application_name</c>.</param>
 /// <param name="loggers">For this engine and for Npgsql.</param>
-internal sealed class PostgresTaskStore(PostgresSettings settings, string serviceName, ILoggerFactory loggers)
-    : ITaskStore
+/// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
+internal sealed class PostgresTaskStore(
+    PostgresSettings settings, string serviceName, ILoggerFactory loggers, bool isReadOnly = false) : ITaskStore
 {
     private const int MigrationSecondsMax = 3_600;
     private const int ConnectSecondsMax = 15;
@@ -58,7 +59,7 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
         var settings = PostgresSettings.Read(section.Section(key));
         return setup => settings is null
             ? new MemoryTaskStore()
-            : new PostgresTaskStore(settings, setup.ServiceName, setup.Loggers);
+            : new PostgresTaskStore(settings, setup.ServiceName, setup.Loggers, setup.IsReadOnly);
     }
 
     public async Task OpenAsync(CancellationToken cancel)
@@ -270,7 +271,10 @@ internal sealed class PostgresTaskStore(PostgresSettings settings, string servic
             throw new StorageException(
                 ErrorKind.StorageUnavailable, $"the database is in {encoding}, not UTF8, which any text needs");
         }
-        SchemaVersion = await Migrations.Embedded("postgres").ApplyAsync(connection, BeginMigration, logger, cancel);
+        var migrations = Migrations.Embedded("postgres");
+        SchemaVersion = isReadOnly
+            ? await migrations.RequireCurrentAsync(connection)
+            : await migrations.ApplyAsync(connection, BeginMigration, logger, cancel);
     }
 
     /// <param name="Id">As it stands there.</param>

@@ -91,6 +91,21 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         }
     }
 
+    /// <summary>Applies nothing: everything must have been applied already.</summary>
+    /// <returns>The name of the last step.</returns>
+    /// <exception cref="StorageException">The database does not fit the program; the message says in one line why.
+    /// </exception>
+    /// <exception cref="DbException">The database failed, or has no such schema.</exception>
+    public async Task<string> RequireCurrentAsync(DbConnection connection)
+    {
+        var applied = await ReadAppliedAsync(connection);
+        ThrowIfForeign(applied);
+        return applied.Count == known.Count
+            ? known[^1].Name
+            : throw new StorageException(
+                ErrorKind.StorageUnavailable, $"the migration {known[applied.Count].Name} is missing: --migrate-only");
+    }
+
     /// <exception cref="StorageException">What was applied is not the beginning of what is known.</exception>
     private void ThrowIfForeign(List<(int Version, string Name, string Hash)> applied)
     {

@@ -25,10 +25,10 @@ internal sealed class SqlitePlace
     private string LogPath => path + "-wal";
 
     /// <summary>Opens the file.</summary>
-    public static (SqliteSession Session, SqlitePlace Place) Open(string path)
+    public static (SqliteSession Session, SqlitePlace Place) Open(string path, bool isReadOnly)
     {
         var before = OpenFiles().ToHashSet(StringComparer.Ordinal);
-        var session = new SqliteSession(path);
+        var session = new SqliteSession(path, isReadOnly: isReadOnly);
         // As SQLite sees it, without links on the way.
         var real = (string)session.Scalar("SELECT file FROM pragma_database_list WHERE name = 'main'")!;
         return (session, new SqlitePlace(real, before));

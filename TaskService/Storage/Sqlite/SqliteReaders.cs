@@ -17,13 +17,15 @@ internal sealed class SqliteReaders : IAsyncDisposable
     private readonly ConcurrentStack<SqliteSession> idle = new();
     private readonly string path;
     private readonly SqlitePlace place;
+    private readonly bool isReadOnly;
 
     /// <summary>Opens all of them: later, the file may be away for a while.</summary>
     /// <param name="path">Of the file.</param>
     /// <param name="place">That of the file that is open already.</param>
-    public SqliteReaders(string path, SqlitePlace place)
+    /// <param name="isReadOnly">As <see cref="SqliteSession"/> takes it.</param>
+    public SqliteReaders(string path, SqlitePlace place, bool isReadOnly)
     {
-        (this.path, this.place) = (path, place);
+        (this.path, this.place, this.isReadOnly) = (path, place, isReadOnly);
         try
         {
             for (var i = 0; i < ItemsMax; i++)
@@ -90,7 +92,7 @@ internal sealed class SqliteReaders : IAsyncDisposable
     {
         // Also before, so that none is opened for nothing.
         place.ThrowIfMoved();
-        var session = new SqliteSession(path, place);
+        var session = new SqliteSession(path, place, isReadOnly);
         session.Run("PRAGMA query_only = ON");
         return session;
     }

@@ -21,13 +21,15 @@ internal sealed class SqliteSession : IDisposable
     /// <summary>Opens a file.</summary>
     /// <param name="path">Of the file.</param>
     /// <param name="place">That of the file that is open already; null to make it when it is missing.</param>
+    /// <param name="isReadOnly">Whether the file must exist, and nothing is created beside it.</param>
     /// <exception cref="StorageException">Another file has its name, or none has.</exception>
-    public SqliteSession(string path, SqlitePlace? place = null)
+    public SqliteSession(string path, SqlitePlace? place = null, bool isReadOnly = false)
     {
         var settings = new SqliteConnectionStringBuilder
         {
-            DataSource = path,
-            Mode = place is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
+            DataSource = isReadOnly ? ReadOnlySource(path) : path,
+            Mode = isReadOnly ? SqliteOpenMode.ReadOnly
+                : place is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
             Pooling = false,
             // In seconds, the least: SQLite has waited already when the driver begins to try again.
             DefaultTimeout = 1,
@@ -132,6 +134,15 @@ internal sealed class SqliteSession : IDisposable
             command.Dispose();
         }
         Connection.Dispose();
+    }
+
+    // To read a file with a write-ahead log, SQLite creates the log and its index, and leaves them behind. Where no log
+    // is, nobody has the file open, and it can be read as one that does not change.
+    private static string ReadOnlySource(string path)
+    {
+        var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        var isInUse = new FileInfo(file + "-wal") is { Exists: true, Length: > 0 } || File.Exists(file + "-journal");
+        return isInUse ? file : new Uri(file).AbsoluteUri + "?immutable=1";
     }
 
     private SqliteCommand Prepared(string sql)

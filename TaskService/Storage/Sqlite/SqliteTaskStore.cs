@@ -17,7 +17,9 @@ namespace TaskService.Storage.Sqlite;
 /// <param name="file">Is made when it is missing.</param>
 /// <param name="logger">Is told of rows that are not served, and of changes that failed when nobody waited any more.
 /// </param>
-internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logger) : ITaskStore
+/// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
+internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logger, bool isReadOnly = false)
+    : ITaskStore
 {
     /// <summary>Of creates with keys, between two looks for expired ones.</summary>
     private const int ExpiryItems = 100;
@@ -44,6 +46,8 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
 
     public string? SchemaVersion { get; private set; }
 
+    public string Place => path;
+
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
         var file = section.Text(key, "");
@@ -51,7 +55,8 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         {
             section.Problem(key, "must name a file");
         }
-        return setup => new SqliteTaskStore(file, setup.Loggers.CreateLogger<SqliteTaskStore>());
+        return setup => new SqliteTaskStore(
+            file, setup.Loggers.CreateLogger<SqliteTaskStore>(), setup.IsReadOnly);
     }
 
     public async Task OpenAsync(CancellationToken cancel)
@@ -60,8 +65,20 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         SqliteSession? session = null;
         try
         {
+            if (isReadOnly)
+            {
+                if (!File.Exists(path))
+                {
+                    throw new IOException("there is no such file");
+                }
+                (session, var source) = SqlitePlace.Open(path, isReadOnly: true);
+                await CheckSourceAsync(session);
+                readers = new SqliteReaders(path, source, isReadOnly: true);
+                session.Dispose();
+                return;
+            }
             Durable.CreateDirectory(Path.GetDirectoryName(path)!);
-            (session, var place) = SqlitePlace.Open(path);
+            (session, var place) = SqlitePlace.Open(path, isReadOnly: false);
             if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
             {
                 throw new IOException("no write-ahead log can be kept there");
@@ -70,7 +87,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
                 .ApplyAsync(session.Connection, "BEGIN IMMEDIATE", logger, cancel);
             new TutorialTable(session, path, logger).TakeOver();
             place.WatchLog();
-            readers = new SqliteReaders(path, place);
+            readers = new SqliteReaders(path, place, isReadOnly: false);
             writer = new SqliteWriter(session, place, path, logger);
             writer.Start();
         }
@@ -152,6 +169,22 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         {
             logger.LogError("Work on {File} does not end; it stays open until the process ends", file);
         }
+    }
+
+    /// <exception cref="StorageException">It would have to be changed first, or is not of this service.</exception>
+    private async Task CheckSourceAsync(SqliteSession session)
+    {
+        if (new TutorialTable(session, path, logger).Exists())
+        {
+            throw new StorageException(
+                ErrorKind.StorageUnavailable,
+                "it has a table of the tutorial, whose tasks --migrate-only or a start of the service takes over");
+        }
+        if (session.Scalar("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'") is null)
+        {
+            throw new StorageException(ErrorKind.StorageUnavailable, "it is not a database of this service");
+        }
+        SchemaVersion = await Migrations.Embedded("sqlite").RequireCurrentAsync(session.Connection);
     }
 
     private async Task CloseAsync()

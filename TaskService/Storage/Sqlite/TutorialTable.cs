@@ -53,7 +53,8 @@ internal sealed class TutorialTable(SqliteSession session, string path, ILogger 
         }
     }
 
-    private bool Exists() => session.Scalar(IsThere) is 6L;
+    /// <summary>Whether there is one.</summary>
+    public bool Exists() => session.Scalar(IsThere) is 6L;
 
     private void MoveAll()
     {
