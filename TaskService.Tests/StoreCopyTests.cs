@@ -151,7 +151,7 @@ public sealed class StoreCopyTests : IDisposable
         using (var old = new SqliteDatabase(directory.File("old.db")))
         {
             await new Migrations([Migrations.Embedded("sqlite").Known[0]])
-                .ApplyAsync(old.Connection, "BEGIN IMMEDIATE", NullLogger.Instance, CancellationToken.None);
+                .ApplyAsync(old.Connection, "BEGIN IMMEDIATE", _ => { }, NullLogger.Instance, CancellationToken.None);
         }
         var before = Contents();
         foreach (var to in new[] { "fs:new/to", "sqlite:new/to.db" })

@@ -58,7 +58,7 @@ internal sealed record Settings(
             http,
             logging,
             telemetry,
-            loggers => createStore(new StoreSetup(loggers, service.Name)),
+            loggers => createStore(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
             options.Debug,
             problems.Warnings);
         root.ReportUnknown();

@@ -13,7 +13,11 @@ namespace TaskService.Storage;
 /// Whether it is only read from, as the source of a copy: <see cref="ITaskStore.OpenAsync"/> then creates, migrates and
 /// changes nothing, and fails where there is no storage of this service; nobody asks for changes.
 /// </param>
-internal sealed record StoreSetup(ILoggerFactory Loggers, string ServiceName, bool IsReadOnly = false);
+/// <param name="IsMigrateOnly">
+/// Whether the schema is brought up to date and nothing else, because someone asked for that.
+/// </param>
+internal sealed record StoreSetup(
+    ILoggerFactory Loggers, string ServiceName, bool IsReadOnly = false, bool IsMigrateOnly = false);
 
 /// <summary>The storage engines that a configuration can choose from.</summary>
 internal static class StorageEngines

@@ -13,6 +13,7 @@ public sealed class MigrationsTests : IDisposable
 {
     private static readonly Migration First = new(1, "001_a.sql", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);");
     private static readonly Migration Second = new(2, "002_b.sql", "CREATE TABLE b (x);");
+    private static readonly Migration Removal = new(2, "002_b.sql", "DROP TABLE a;");
     private static readonly Migration Third = new(3, "003_c.sql", "CREATE TABLE c (x);");
 
     private readonly TemporaryDirectory directory = new();
@@ -123,8 +124,81 @@ public sealed class MigrationsTests : IDisposable
         });
     }
 
+    [Theory]
+    [InlineData("ALTER TABLE a ADD COLUMN y TEXT; -- DROP TABLE a", false)]
+    [InlineData("/* DELETE */ CREATE UNIQUE INDEX i ON a (x);\n CREATE TABLE b (x DEFAULT 'DROP');", false)]
+    [InlineData("insert into a values (';UPDATE');", false)]
+    [InlineData("CREATE TABLE b (x); DROP TABLE a", true)]
+    [InlineData("alter table a drop column x", true)]
+    [InlineData("ALTER TABLE a RENAME TO b", true)]
+    [InlineData("ALTER TABLE a ADD COLUMN y TEXT, ALTER COLUMN x TYPE bigint", true)]
+    [InlineData("UPDATE a SET x = 2", true)]
+    [InlineData("delete\nfrom a", true)]
+    [InlineData("TRUNCATE a", true)]
+    [InlineData("INSERT OR REPLACE INTO a VALUES (1)", true)]
+    [InlineData("INSERT INTO a VALUES (1) ON CONFLICT (x) DO UPDATE SET x = 2", true)]
+    [InlineData("REPLACE INTO a VALUES (1)", true)]
+    [InlineData("WITH gone AS (DELETE FROM a RETURNING x) INSERT INTO b SELECT x FROM gone", true)]
+    [InlineData("CREATE TABLE b AS WITH gone AS (DELETE FROM a RETURNING x) SELECT x FROM gone", true)]
+    [InlineData("DO $$ BEGIN EXECUTE 'x'; END $$", true)]
+    [InlineData("PRAGMA writable_schema = 1", true)]
+    public void A_step_that_is_not_known_to_only_add_removes(string sql, bool removes) =>
+        Assert.Equal(removes, new Migration(1, "001_a.sql", sql).Removes);
+
+    [Fact]
+    public async Task A_step_that_removes_is_not_applied_when_nothing_can_be_kept_and_is_when_the_schema_is_new()
+    {
+        await ApplyAsync(First);
+        Assert.Equal(
+            "the migration 002_b.sql removes or rewrites data: back the database up, then run --migrate-only",
+            await ProblemAsync(First, Removal, Third));
+        Assert.Equal(1L, Scalar("SELECT count(*) FROM a"));
+        Assert.Equal(1L, Scalar("SELECT count(*) FROM schema_migrations"));
+        await using var other = Open("new");
+        Assert.Equal("003_c.sql", await ApplyAsync(other, First, Removal, Third));
+    }
+
+    [Fact]
+    public async Task A_step_that_removes_leaves_a_copy_of_the_file_whatever_is_there_already()
+    {
+        await ApplyAsync(First);
+        await File.WriteAllTextAsync(directory.File("test.before-002_b"), "of others");
+        File.SetUnixFileMode(directory.File("test"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        // In the log, not in the file.
+        Assert.Equal("wal", Scalar("PRAGMA journal_mode = WAL"));
+        Scalar("INSERT INTO a VALUES (2)");
+        var (session, place) = SqlitePlace.Open(directory.File("test"), isReadOnly: false);
+        using var own = session;
+        var backup = new SqliteBackup(directory.File("test"), place, NullLogger.Instance);
+        await new Migrations([First, Removal]).ApplyAsync(
+            own.Connection,
+            "BEGIN IMMEDIATE",
+            step =>
+            {
+                // Nobody else writes until the step is applied.
+                using var busy = Open();
+                busy.DefaultTimeout = 1;
+                Assert.Throws<SqliteException>(() => Scalar("DELETE FROM a", busy));
+                backup.Make(Path.GetFileNameWithoutExtension(step.Name));
+            },
+            NullLogger.Instance,
+            CancellationToken.None);
+        Assert.Equal(0L, Scalar("SELECT count(*) FROM sqlite_schema WHERE name = 'a'"));
+        Assert.Equal("of others", await File.ReadAllTextAsync(directory.File("test.before-002_b")));
+        var copy = directory.File("test.before-002_b-2");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(copy));
+        Assert.Equal(
+            ["test", "test-shm", "test-wal", "test.before-002_b", "test.before-002_b-2"],
+            Directory.GetFiles(directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        await using var kept = Open("test.before-002_b-2");
+        Assert.Equal("delete", Scalar("PRAGMA journal_mode", kept));
+        Assert.Equal("ok", Scalar("PRAGMA integrity_check", kept));
+        Assert.Equal("1,2", Scalar("SELECT group_concat(x) FROM a", kept));
+    }
+
     private static Task<string> ApplyAsync(DbConnection to, params Migration[] known) =>
-        new Migrations(known).ApplyAsync(to, "BEGIN IMMEDIATE", NullLogger.Instance, CancellationToken.None);
+        new Migrations(known).ApplyAsync(to, "BEGIN IMMEDIATE", Migrations.RequireMigrateOnly, NullLogger.Instance,
+            CancellationToken.None);
 
     private Task<string> ApplyAsync(params Migration[] known) => ApplyAsync(connection, known);
 

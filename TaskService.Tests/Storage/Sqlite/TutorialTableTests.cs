@@ -1,4 +1,5 @@
 using System.Net;
+using TaskService.Domain;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Sqlite;
@@ -37,7 +38,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task What_breaks_a_rule_stays_aside_and_of_one_id_the_last_row_counts()
+    public async Task What_breaks_a_rule_stays_aside_with_its_reason_and_of_one_id_the_last_row_counts()
     {
         database.Run("INSERT INTO task_entries VALUES"
             + " ('a', 'older', NULL, 'low', NULL, 0), ('a', 'newer', NULL, NULL, NULL, NULL),"
@@ -46,7 +47,8 @@ public sealed class TutorialTableTests : IDisposable
             + " ('d', x'ff', NULL, 'low', NULL, 0), ('e', 't', NULL, 'soon', NULL, 0),"
             + " ('f', 't', NULL, 'low', 'tomorrow', 0), ('g', 't', NULL, 'low', 1e29, 0),"
             + " ('h', 't', NULL, 'low', NULL, 2)");
-        await using (var service = await StartAsync())
+        using var logs = new LogFiles();
+        await using (var service = await StartAsync(logs.Yaml))
         {
             Assert.Equal(
                 """{"a":{"priority":"none","title":"newer","completed":false}}""",
@@ -56,6 +58,25 @@ public sealed class TutorialTableTests : IDisposable
             "older,t,t,,t,t,t,t", database.Scalar("SELECT group_concat(title) FROM task_entries_kept WHERE id <> 'd'"
                 + " OR id IS NULL"));
         Assert.Equal(10L, database.Scalar("SELECT count(*) FROM task_entries_kept"));
+        var file = directory.File("tasks.db");
+        Assert.Equal(
+            [
+                $"Copied {file} to {file}.before-tutorial_import, since tutorial_import removes or rewrites data",
+                Row(11, "h", "completed is not 0 or 1"),
+                Row(10, "g", "due_date is not in the years 1 to 9999"),
+                Row(9, "f", "due_date is not in the years 1 to 9999"),
+                Row(8, "e", "priority is not known"),
+                Row(7, "d", "title is not text"),
+                Row(6, "c", "title is not text"),
+                Row(5, "b", "title must not be empty"),
+                Row(4, "", "its id is not an id"),
+                Row(3, "a_b", "its id is not an id"),
+                Row(1, "a", "a task with this id is there already"),
+                $"Took over 1 tasks of the tutorial in {file}; 10 rows stay aside in the table task_entries_kept",
+            ],
+            logs.Read("brief").Where(line => line.Contains("SqliteTaskStore", StringComparison.Ordinal))
+                .Select(line => LogfmtLine.ParseBrief(line)["message"]!)
+                .Where(message => !message.StartsWith("Applied ", StringComparison.Ordinal)));
         // The tutorial was started once more, and made its table anew.
         database.Run("CREATE TABLE task_entries(id VARCHAR(255), title VARCHAR(255), description VARCHAR(255),"
             + " priority VARCHAR(10), dueDate INTEGER, completed BOOLEAN)");
@@ -65,6 +86,47 @@ public sealed class TutorialTableTests : IDisposable
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Contains("newer", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal("again", database.Scalar("SELECT title FROM task_entries_kept_2"));
+    }
+
+    [Fact]
+    public async Task The_file_is_copied_beside_itself_before_as_often_as_there_is_something_to_take_over()
+    {
+        for (var time = 1; time <= 2; time++)
+        {
+            database.Run("CREATE TABLE IF NOT EXISTS task_entries(id VARCHAR(255), title VARCHAR(255),"
+                + " description VARCHAR(255), priority VARCHAR(10), dueDate INTEGER, completed BOOLEAN)");
+            // It is in the log from the second time on.
+            database.Run($"INSERT INTO task_entries VALUES ('{time}f', 'Task{time}', NULL, 'HIGH', NULL, 1),"
+                + " ('g', '', NULL, 'low', NULL, 0)");
+            await using var service = await StartAsync();
+        }
+        // There is nothing any more.
+        await (await StartAsync()).DisposeAsync();
+        database.Dispose();
+        foreach (var (name, title) in new[] { ("", "Task1"), ("-2", "Task2") })
+        {
+            using var copy = new SqliteDatabase(directory.File($"tasks.db.before-tutorial_import{name}"));
+            Assert.Equal($"{title},", copy.Scalar("SELECT group_concat(title) FROM task_entries"));
+        }
+        Assert.Equal(
+            ["tasks.db", "tasks.db.before-tutorial_import", "tasks.db.before-tutorial_import-2"],
+            Directory.GetFiles(directory.Path).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Where_no_copy_can_be_made_nothing_is_taken_over()
+    {
+        database.Run("INSERT INTO task_entries VALUES ('1f', 'Task1', NULL, 'HIGH', NULL, 1)");
+        // What makes it fail, whoever runs the test.
+        Directory.CreateDirectory(directory.File("tasks.db.before-tutorial_import.tmp"));
+        var error = await Assert.ThrowsAsync<StorageException>(StartAsync);
+        Assert.StartsWith(
+            $"task-db.sqlite: {directory.File("tasks.db")} cannot be opened: tutorial_import removes or rewrites data,"
+            + " and no copy of the file can be made before: ",
+            error.Message,
+            StringComparison.Ordinal);
+        Assert.Equal(1L, database.Scalar("SELECT count(*) FROM task_entries"));
+        Assert.Equal(0L, database.Scalar("SELECT count(*) FROM tasks"));
     }
 
     [Fact]
@@ -84,6 +146,11 @@ public sealed class TutorialTableTests : IDisposable
         Assert.Equal(0L, database.Scalar("SELECT count(*) FROM task_entries"));
     }
 
-    private Task<RunningService> StartAsync() =>
-        RunningService.StartAsync($"sqlite: '{directory.File("tasks.db")}'");
+    private static string Row(int row, string id, string reason) =>
+        $"Row {row} of task_entries, id {id}, was not taken over: {reason}";
+
+    private Task<RunningService> StartAsync() => StartAsync(logging: null);
+
+    private Task<RunningService> StartAsync(string? logging) =>
+        RunningService.StartAsync($"sqlite: '{directory.File("tasks.db")}'", logging);
 }

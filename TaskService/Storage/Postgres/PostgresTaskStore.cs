@@ -16,8 +16,13 @@ namespace TaskService.Storage.Postgres;
 /// <param name="serviceName">Stands in <c>application_name</c>.</param>
 /// <param name="loggers">For this engine and for Npgsql.</param>
 /// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
+/// <param name="isMigrateOnly">As <see cref="StoreSetup.IsMigrateOnly"/>.</param>
 internal sealed class PostgresTaskStore(
-    PostgresSettings settings, string serviceName, ILoggerFactory loggers, bool isReadOnly = false) : ITaskStore
+    PostgresSettings settings,
+    string serviceName,
+    ILoggerFactory loggers,
+    bool isReadOnly = false,
+    bool isMigrateOnly = false) : ITaskStore
 {
     private const int MigrationSecondsMax = 3_600;
     private const int ConnectSecondsMax = 15;
@@ -59,7 +64,8 @@ internal sealed class PostgresTaskStore(
         var settings = PostgresSettings.Read(section.Section(key));
         return setup => settings is null
             ? new MemoryTaskStore()
-            : new PostgresTaskStore(settings, setup.ServiceName, setup.Loggers, setup.IsReadOnly);
+            : new PostgresTaskStore(
+                settings, setup.ServiceName, setup.Loggers, setup.IsReadOnly, setup.IsMigrateOnly);
     }
 
     public async Task OpenAsync(CancellationToken cancel)
@@ -274,7 +280,12 @@ internal sealed class PostgresTaskStore(
         var migrations = Migrations.Embedded("postgres");
         SchemaVersion = isReadOnly
             ? await migrations.RequireCurrentAsync(connection)
-            : await migrations.ApplyAsync(connection, BeginMigration, logger, cancel);
+            : await migrations.ApplyAsync(
+                connection,
+                BeginMigration,
+                isMigrateOnly ? _ => { } : Migrations.RequireMigrateOnly,
+                logger,
+                cancel);
     }
 
     /// <param name="Id">As it stands there.</param>

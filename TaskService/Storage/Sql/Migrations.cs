@@ -12,11 +12,27 @@ namespace TaskService.Storage.Sql;
 /// <param name="Version">Steps are made in this order.</param>
 /// <param name="Name">Of the file, such as <c>001_tasks.sql</c>.</param>
 /// <param name="Sql">What is executed.</param>
-internal sealed record Migration(int Version, string Name, string Sql)
+internal sealed partial record Migration(int Version, string Name, string Sql)
 {
     /// <summary>SHA-256 of the text, 64 lower-case hexadecimal digits; whatever its line ends are.</summary>
     public string Hash { get; } = Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
+
+    /// <summary>
+    /// Whether it may remove or rewrite what is there, which is any statement that is not known to only add something.
+    /// </summary>
+    public bool Removes { get; } = CommentOrText().Replace(Sql, " ").Split(';', StringSplitOptions.TrimEntries)
+        .Any(statement => statement.Length > 0 && !(Adds().IsMatch(statement) && !Rewrites().IsMatch(statement)));
+
+    [GeneratedRegex(@"--[^\n]*|/\*.*?\*/|'[^']*'|""[^""]*""", RegexOptions.Singleline)]
+    private static partial Regex CommentOrText();
+
+    [GeneratedRegex(@"^(CREATE|INSERT\s+INTO|ALTER\s+TABLE\s+\S*\s*ADD)\s", RegexOptions.IgnoreCase)]
+    private static partial Regex Adds();
+
+    [GeneratedRegex(@"\b(DROP|DELETE|UPDATE|REPLACE|TRUNCATE|RENAME|MERGE)\b|.\bALTER\b",
+        RegexOptions.IgnoreCase | RegexOptions.Singleline)]
+    private static partial Regex Rewrites();
 }
 
 /// <summary>
@@ -55,6 +71,10 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// <summary>Makes what is not made yet.</summary>
     /// <param name="connection">Open, and in no transaction.</param>
     /// <param name="begin">SQL that begins a transaction that no other instance can be in at the same time.</param>
+    /// <param name="beforeRemoval">
+    /// Is called within the transaction before a step that <see cref="Migration.Removes"/>, unless this call makes the
+    /// schema from nothing: keeps a copy, or throws so that nothing is applied.
+    /// </param>
     /// <param name="logger">Is told what was made.</param>
     /// <param name="cancel">Between two steps.</param>
     /// <returns>The name of the last step.</returns>
@@ -62,8 +82,13 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// one line which.</exception>
     /// <exception cref="DbException">The database failed otherwise.</exception>
     public async Task<string> ApplyAsync(
-        DbConnection connection, string begin, ILogger logger, CancellationToken cancel)
+        DbConnection connection,
+        string begin,
+        Action<Migration> beforeRemoval,
+        ILogger logger,
+        CancellationToken cancel)
     {
+        bool? isNew = null;
         while (true)
         {
             cancel.ThrowIfCancellationRequested();
@@ -79,6 +104,11 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                     await ExecuteAsync(connection, "COMMIT");
                     return known[^1].Name;
                 }
+                isNew ??= applied.Count == 0;
+                if (known[applied.Count].Removes && isNew == false)
+                {
+                    beforeRemoval(known[applied.Count]);
+                }
                 await ApplyAsync(connection, known[applied.Count]);
                 await ExecuteAsync(connection, "COMMIT");
                 logger.LogInformation("Applied {Migration}", known[applied.Count].Name);
@@ -90,6 +120,12 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
             }
         }
     }
+
+    /// <summary>What precedes a removal on servers, whose databases the program cannot copy.</summary>
+    /// <exception cref="StorageException">Always.</exception>
+    public static void RequireMigrateOnly(Migration step) => throw new StorageException(
+        ErrorKind.StorageUnavailable,
+        $"the migration {step.Name} removes or rewrites data: back the database up, then run --migrate-only");
 
     /// <summary>Applies nothing: everything must have been applied already.</summary>
     /// <returns>The name of the last step.</returns>

@@ -65,29 +65,22 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         SqliteSession? session = null;
         try
         {
+            if (!isReadOnly)
+            {
+                Durable.CreateDirectory(Path.GetDirectoryName(path)!);
+            }
+            else if (!File.Exists(path))
+            {
+                throw new IOException("there is no such file");
+            }
+            (session, var place) = SqlitePlace.Open(path, isReadOnly);
+            await (isReadOnly ? CheckSourceAsync(session) : MigrateAsync(session, place, cancel));
+            readers = new SqliteReaders(path, place, isReadOnly);
             if (isReadOnly)
             {
-                if (!File.Exists(path))
-                {
-                    throw new IOException("there is no such file");
-                }
-                (session, var source) = SqlitePlace.Open(path, isReadOnly: true);
-                await CheckSourceAsync(session);
-                readers = new SqliteReaders(path, source, isReadOnly: true);
                 session.Dispose();
                 return;
             }
-            Durable.CreateDirectory(Path.GetDirectoryName(path)!);
-            (session, var place) = SqlitePlace.Open(path, isReadOnly: false);
-            if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
-            {
-                throw new IOException("no write-ahead log can be kept there");
-            }
-            SchemaVersion = await Migrations.Embedded("sqlite")
-                .ApplyAsync(session.Connection, "BEGIN IMMEDIATE", logger, cancel);
-            new TutorialTable(session, path, logger).TakeOver();
-            place.WatchLog();
-            readers = new SqliteReaders(path, place, isReadOnly: false);
             writer = new SqliteWriter(session, place, path, logger);
             writer.Start();
         }
@@ -171,10 +164,27 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         }
     }
 
+    private async Task MigrateAsync(SqliteSession session, SqlitePlace place, CancellationToken cancel)
+    {
+        if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
+        {
+            throw new IOException("no write-ahead log can be kept there");
+        }
+        var backup = new SqliteBackup(path, place, logger);
+        SchemaVersion = await Migrations.Embedded("sqlite").ApplyAsync(
+            session.Connection,
+            "BEGIN IMMEDIATE",
+            step => backup.Make(Path.GetFileNameWithoutExtension(step.Name)),
+            logger,
+            cancel);
+        new TutorialTable(session, path, backup, logger).TakeOver();
+        place.WatchLog();
+    }
+
     /// <exception cref="StorageException">It would have to be changed first, or is not of this service.</exception>
     private async Task CheckSourceAsync(SqliteSession session)
     {
-        if (new TutorialTable(session, path, logger).Exists())
+        if (TutorialTable.Exists(session))
         {
             throw new StorageException(
                 ErrorKind.StorageUnavailable,

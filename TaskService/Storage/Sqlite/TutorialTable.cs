@@ -9,9 +9,9 @@ namespace TaskService.Storage.Sqlite;
 
 /// <summary>
 /// The table of a file that the tutorial wrote, which has no key, and times in seconds. Its tasks move into ours; what
-/// breaks a rule stays, in a table that is renamed.
+/// breaks a rule stays, in a table that is renamed. Before, the file is copied beside itself.
 /// </summary>
-internal sealed class TutorialTable(SqliteSession session, string path, ILogger logger)
+internal sealed class TutorialTable(SqliteSession session, string path, SqliteBackup backup, ILogger logger)
 {
     private const string Name = "task_entries";
     private const string Kept = "task_entries_kept";
@@ -30,9 +30,10 @@ internal sealed class TutorialTable(SqliteSession session, string path, ILogger 
 
     /// <summary>Does nothing when there is none.</summary>
     /// <exception cref="SqliteException">It failed; everything is as it was.</exception>
+    /// <exception cref="StorageException">No copy can be made; everything is as it was.</exception>
     public void TakeOver()
     {
-        if (!Exists())
+        if (!Exists(session))
         {
             return;
         }
@@ -40,8 +41,9 @@ internal sealed class TutorialTable(SqliteSession session, string path, ILogger 
         try
         {
             // Another process may have been faster.
-            if (Exists())
+            if (Exists(session))
             {
+                backup.Make("tutorial_import");
                 MoveAll();
             }
             session.Run("COMMIT");
@@ -54,7 +56,7 @@ internal sealed class TutorialTable(SqliteSession session, string path, ILogger 
     }
 
     /// <summary>Whether there is one.</summary>
-    public bool Exists() => session.Scalar(IsThere) is 6L;
+    public static bool Exists(SqliteSession session) => session.Scalar(IsThere) is 6L;
 
     private void MoveAll()
     {
@@ -67,7 +69,8 @@ internal sealed class TutorialTable(SqliteSession session, string path, ILogger 
                 if (Move(row) is { } problem)
                 {
                     kept++;
-                    logger.LogWarning("Row {Row} of {Table} stays aside: {Reason}", row.RowId, Name, problem);
+                    logger.LogWarning(
+                        "Row {Row} of {Table}, id {Id}, was not taken over: {Reason}", row.RowId, Name, row.Id, problem);
                 }
                 else
                 {
