@@ -12,6 +12,7 @@ internal sealed class TcpProxy : IDisposable
     private readonly int port;
     private readonly CancellationTokenSource closing = new();
     private volatile byte[]? lost;
+    private int refused;
 
     /// <param name="port">Of the server, on this machine.</param>
     public TcpProxy(int port)
@@ -22,6 +23,12 @@ internal sealed class TcpProxy : IDisposable
     }
 
     public int Port => ((IPEndPoint)listener.LocalEndpoint).Port;
+
+    /// <summary>Whether new connections are closed at once, as of a server that has gone.</summary>
+    public bool Refuses { get; set; }
+
+    /// <summary>How many were.</summary>
+    public int Refused => Volatile.Read(ref refused);
 
     /// <summary>
     /// What is answered to a client that has sent this text ends its connection instead of reaching it; null for
@@ -60,6 +67,11 @@ internal sealed class TcpProxy : IDisposable
     {
         using var server = new TcpClient();
         using var both = client;
+        if (Refuses)
+        {
+            Interlocked.Increment(ref refused);
+            return;
+        }
         try
         {
             await server.ConnectAsync(IPAddress.Loopback, port, closing.Token);

@@ -38,6 +38,29 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
     }
 
     [Fact]
+    public async Task A_read_of_a_server_that_has_gone_tries_to_connect_no_longer_than_a_change()
+    {
+        var database = servers.Primary.CreateDatabase();
+        using var proxy = new TcpProxy(servers.Primary.Port);
+        await using var service = await RunningService.StartAsync(
+            $"postgres: {{ primary: 'Host=127.0.0.1;Port={proxy.Port};Username=postgres;Database={database};"
+            + "SSL Mode=Disable;GSS Encryption Mode=Disable' }");
+        proxy.Refuses = true;
+        servers.Primary.Execute(
+            $"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'");
+        // Those of the pool are gone after this one.
+        using var first = await CreateAsync(service, "first");
+        foreach (var path in new[] { "/tasks", "/tasks/a", "/health/ready" })
+        {
+            var before = proxy.Refused;
+            using var read = await service.SendAsync("GET", path);
+            await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, read);
+            // A connection each 0.1 s for 1.4 s.
+            Assert.InRange(proxy.Refused - before, 1, 15);
+        }
+    }
+
+    [Fact]
     public async Task Of_many_retries_at_two_instances_at_once_one_makes_the_task()
     {
         var database = servers.Primary.CreateDatabase();

@@ -20,7 +20,6 @@ internal sealed partial class PostgresCalls
     {
         var request = StoreRequest.Current;
         request?.MustBeCurrent = true;
-        Say(usesReplica: false, request);
         using var operation = Operations.Start(".sql");
         operation.Set("query", change.Sql);
         try
@@ -35,6 +34,7 @@ internal sealed partial class PostgresCalls
             {
                 await OrGiveUpAsync(ChangeAsync([change], then, cancel), static () => false, cancel);
             }
+            LogServer(isReplica: false, request);
             Conclude(change, operation);
             if (change.RowCount > 0)
             {

@@ -66,7 +66,6 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
             usesReplica = NpgsqlLogSequenceNumber.TryParse(text, out var position);
             after = position;
         }
-        Say(usesReplica, request);
         using var operation = Operations.Start(".sql");
         operation.Set("query", query.Sql);
         try
@@ -75,6 +74,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
             await (query.Key is not null && after is null && !settings.RequestIdInName
                 ? (usesReplica ? replicaReads : primaryReads).SendAsync(query, cancel)
                 : ReadAsync([query], usesReplica, after, cancel));
+            LogServer(query.IsFromReplica, request);
             Conclude(query, operation);
             if (servers.HasReplica)
             {
@@ -144,9 +144,10 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     {
         for (var tried = 1; ; tried++)
         {
+            // It tries again by itself for as long as that is worth while.
+            await using var connection = await servers.OpenPrimaryAsync(cancel);
             try
             {
-                await using var connection = await servers.OpenPrimaryAsync(cancel);
                 await TryReadAsync(connection, queries, after: null, cancel);
                 return;
             }
@@ -237,11 +238,12 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         return true;
     }
 
-    private void Say(bool usesReplica, StoreRequest? request)
+    // The server that has answered: the primary stands in for a replica that is behind or gone.
+    private void LogServer(bool isReplica, StoreRequest? request)
     {
         if (servers.HasReplica && request is not null && logger.IsEnabled(LogLevel.Debug))
         {
-            logger.LogDebug("Using {Server} database for: {Key}", usesReplica ? "replica" : "primary", request.Key);
+            logger.LogDebug("Using {Server} database for: {Key}", isReplica ? "replica" : "primary", request.Key);
         }
     }
 

@@ -7,8 +7,8 @@ namespace TaskService.Storage.Postgres;
 internal sealed class PostgresServers : IAsyncDisposable
 {
     // A connection that broke makes its host count as gone for a second. It is looked at again before that, so that
-    // one broken connection is a delay for the others, not a failure.
-    private static readonly TimeSpan OpenTimeMax = TimeSpan.FromSeconds(1.5);
+    // one broken connection is a delay for the others, not a failure. With the last try, it is under 1.5 seconds.
+    private static readonly TimeSpan OpenTimeMax = TimeSpan.FromSeconds(1.4);
     private static readonly TimeSpan RecheckPause = TimeSpan.FromMilliseconds(100);
 
     private const string ShowWarnings = "SET client_min_messages = warning";
@@ -54,7 +54,7 @@ internal sealed class PostgresServers : IAsyncDisposable
                 return await primary.OpenConnectionAsync(cancel);
             }
             catch (NpgsqlException error) when (
-                PostgresErrors.IsOfConnection(error) && Stopwatch.GetElapsedTime(started) < OpenTimeMax)
+                PostgresErrors.IsOfConnection(error) && Stopwatch.GetElapsedTime(started) + RecheckPause < OpenTimeMax)
             {
                 await Task.Delay(RecheckPause, cancel);
                 Recheck();
