@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 using System.Text;
@@ -193,6 +194,39 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
 
     /// <returns>False when the server does not have the position yet.</returns>
     private async ValueTask<bool> TryReadAsync(
+        NpgsqlConnection connection,
+        List<PostgresQuery> queries,
+        NpgsqlLogSequenceNumber? after,
+        CancellationToken cancel)
+    {
+        try
+        {
+            return await TryReadOnceAsync(connection, queries, after, cancel);
+        }
+        catch (Exception error) when (
+            (error is PostgresException or OperationCanceledException)
+            && connection.FullState == ConnectionState.Open)
+        {
+            Unprepare(connection);
+            throw;
+        }
+    }
+
+    // Of a statement that fails while Npgsql prepares it by itself, it keeps that it is prepared but not what its rows
+    // look like, and all later reads by it fail (https://github.com/npgsql/npgsql/issues/6391).
+    private static void Unprepare(NpgsqlConnection connection)
+    {
+        try
+        {
+            connection.UnprepareAll();
+        }
+        catch (NpgsqlException)
+        {
+            // The connection has ended, and its statements with it.
+        }
+    }
+
+    private async ValueTask<bool> TryReadOnceAsync(
         NpgsqlConnection connection,
         List<PostgresQuery> queries,
         NpgsqlLogSequenceNumber? after,
