@@ -29,7 +29,8 @@ internal static class ExitCodes
         }
         catch (ConfigException error)
         {
-            await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, error.Problems));
+            await Console.Error.WriteLineAsync(
+                string.Join(Environment.NewLine, error.Problems.Select(ConfigProblems.OneLine)));
             return Config;
         }
         catch (Exception error)

@@ -9,6 +9,8 @@ namespace TaskService;
 /// <summary>Reads the settings of an outlet of type <c>otlp</c>.</summary>
 internal static class OtlpSection
 {
+    private const string Mask = "***";
+
     private static readonly (string, OtlpExportProtocol)[] Protocols =
         [("http/protobuf", OtlpExportProtocol.HttpProtobuf), ("grpc", OtlpExportProtocol.Grpc)];
 
@@ -95,18 +97,25 @@ internal static class OtlpSection
     }
 
     // A key to the receiver is in them.
-    private static string Hidden(string headers) => "***";
+    private static string Hidden(string headers) => Mask;
+
+    // User and password are one, too, and what follows a question mark may be.
+    private static string Shown(string endpoint) =>
+        !Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) ? Mask
+        : uri.UserInfo.Length + uri.Query.Length + uri.Fragment.Length == 0 ? endpoint
+        : $"{uri.Scheme}://{(uri.UserInfo.Length > 0 ? $"{Mask}@" : "")}{uri.Authority}{uri.AbsolutePath}"
+            + (uri.Query.Length > 0 ? $"?{Mask}" : "");
 
     private static string Endpoint(ConfigSection section)
     {
         const string key = "endpoint";
-        var endpoint = section.Text(key, "");
+        var endpoint = section.Text(key, "", Shown);
         if (endpoint.Length == 0
             || (Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"))
         {
             return endpoint;
         }
-        section.Problem(key, $"must be a URL such as http://localhost:4318, not \"{endpoint}\"");
+        section.Problem(key, "must be a URL such as http://localhost:4318");
         return "";
     }
 

@@ -1,7 +1,9 @@
+using System.Text.RegularExpressions;
+
 namespace TaskService.Configuration;
 
 /// <summary>Everything that is wrong with a configuration, one line each: <c>file:line: path: message</c>.</summary>
-internal sealed class ConfigProblems
+internal sealed partial class ConfigProblems
 {
     private readonly List<string> lines = [];
     private readonly List<string> warnings = [];
@@ -15,9 +17,15 @@ internal sealed class ConfigProblems
 
     public void Warn(string where, string path, string message) => warnings.Add(Line(where, path, message));
 
-    /// <summary>With a blank for what would end the line, or do something to a terminal.</summary>
+    /// <summary>
+    /// With a blank for what would end the line, or do something to a terminal, and without passwords of URLs.
+    /// </summary>
     public static string OneLine(string text) =>
-        string.Concat(text.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c));
+        WithoutUserInfo(
+            string.Concat(text.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c)));
+
+    /// <summary>A text that may have URLs in it, without their users and passwords.</summary>
+    public static string WithoutUserInfo(string text) => UserInfo().Replace(text, "***");
 
     /// <summary>
     /// The end of a message about a name that is not known: what is allowed, or what was probably meant.
@@ -59,6 +67,10 @@ internal sealed class ConfigProblems
         }
         return d[a.Length][b.Length];
     }
+
+    // A password that is not escaped may have any character but these; then it ends at the last @.
+    [GeneratedRegex("""(?<=://)[^\s"]+(?=@)""")]
+    private static partial Regex UserInfo();
 }
 
 /// <summary>The configuration cannot be used.</summary>

@@ -237,7 +237,7 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             return text;
         }
-        return $"\"{string.Concat(text.EnumerateRunes().Select(Escaped))}\"";
+        return $"\"{string.Concat(ConfigProblems.WithoutUserInfo(text).EnumerateRunes().Select(Escaped))}\"";
     }
 
     private static string Escaped(Rune rune) => rune.Value switch

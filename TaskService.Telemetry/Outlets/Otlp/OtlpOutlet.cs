@@ -66,7 +66,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
         {
             return ValueTask.CompletedTask;
         }
-        var problem = $"otlp: {settings.Traces.Endpoint} {lastAnswer}";
+        var problem = $"otlp: {settings.Traces.Name} {lastAnswer}";
         Exception error = lastAnswer switch
         {
             { IsRefusal: true } => new OutletRefusedException(problem),
@@ -83,7 +83,7 @@ public sealed class OtlpOutlet : IOutlet, IMeterOutlet, IDisposable
     public ValueTask SendMetersAsync(CancellationToken cancel) =>
         metrics.Collect((int)settings.Metrics.AttemptTimeMax.TotalMilliseconds)
             ? ValueTask.CompletedTask
-            : throw new IOException($"otlp: {settings.Metrics.Endpoint} did not take the metrics");
+            : throw new IOException($"otlp: {settings.Metrics.Name} did not take the metrics");
 
     public void Dispose()
     {

@@ -31,4 +31,9 @@ public sealed record OtlpTarget(
     OtlpExportProtocol Protocol,
     IReadOnlyList<(string Name, string Value)> Headers,
     OtlpExportCompression Compression,
-    TimeSpan AttemptTimeMax);
+    TimeSpan AttemptTimeMax)
+{
+    /// <summary>The endpoint as messages name it: without what may be a secret.</summary>
+    internal string Name =>
+        Endpoint.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
+}

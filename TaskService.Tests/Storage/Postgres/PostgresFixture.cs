@@ -16,7 +16,7 @@ public sealed class PostgresFixture : IAsyncLifetime
     {
         if (PostgresServer.IsInstalled)
         {
-            primary = await PostgresServer.StartAsync("max_connections=40");
+            primary = await PostgresServer.StartAsync("max_connections=40", "listen_addresses=127.0.0.1,::1");
             standby = await primary.StartStandbyAsync();
         }
     }

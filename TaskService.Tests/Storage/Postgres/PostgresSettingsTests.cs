@@ -1,4 +1,7 @@
+using System.Net;
+using Npgsql;
 using TaskService.Configuration;
+using TaskService.Storage.Postgres;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
@@ -8,12 +11,28 @@ public sealed class PostgresSettingsTests
     public static TheoryData<string, string> Problems => new()
     {
         { "pool-size: 4", "primary: must be a connection string such as \"Host=localhost;Username=me\"" },
-        { "primary: 'Hst=a'", "primary: is not a connection string of Npgsql: Couldn't set hst (Parameter 'hst')" },
+        { "primary: ''", "primary: must be a connection string such as \"Host=localhost;Username=me\"" },
+        { "primary: 'Hst=a'", "primary: the keyword in place 1 is none of Npgsql, such as Host, Port, Database" },
         { "primary: 'Username=a'", "primary: must have a Host" },
+        { "primary: 'Host=a,b c'", "primary: must have a Host of names and addresses, each with a port or without" },
+        { "primary: 'Host=a:99999'", "primary: must have a Host of names and addresses" },
+        { "primary: 'Host=[::1]:x'", "primary: must have a Host of names and addresses" },
+        { "primary: 'Host=a;Port=x'", "primary: the value of port is none that Npgsql takes" },
         { "primary: 'Host=a;Minimum Pool Size=50'",
-            "primary: is not a connection string of Npgsql: Connection can't have 'Max Pool Size' 16 under" },
+            "primary: must not have a Minimum Pool Size over the setting pool-size, which is 16" },
+        { "primary: 'Host=a;MaxPoolSize=50'", "primary: must not have Maximum Pool Size, which the setting pool-size" },
+        { "primary: 'Host=a', replica: 'Host=b;Command Timeout=1'",
+            "replica: must not have Command Timeout, which the setting command-timeout decides" },
         { "primary: 'Host=a;Target Session Attributes=any'",
-            "primary: must not have Target Session Attributes, which the engine decides" },
+            "primary: must not have Target Session Attributes, which the settings primary and replica decide" },
+        { "primary: 'Host=a;Pooling=false'", "primary: must not have Pooling, which the engine decides" },
+        { "primary: 'postgres://me:pw@h/db?sslmode=require'",
+            "primary: must be keywords and values such as \"Host=localhost;Username=me;Database=tasks\", not a URL" },
+        { "primary: 'postgresql://h/db'", "primary: must be keywords and values such as \"Host=localhost;" },
+        { "primary: 'host=h password=pw'", "primary: must be keywords and values with a ; between them, such as" },
+        { "primary: 'password=pw host=h'", "primary: must be keywords and values with a ; between them, such as" },
+        { "primary: 'Host=a;Password=a;b'",
+            "primary: must be keywords and values such as \"Host=localhost;Username=me\", with quotes around a value" },
         { "primary: 'Host=a', pool-size: 0", "pool-size: must be a whole number from 1 to 1000, not \"0\"" },
         { "primary: 'Host=a', force-primary: ['GET (']", "force-primary: must hold regular expressions" },
         { "primary: 'Host=a', replcia: 'Host=b'", "replcia: unknown key (did you mean \"replica\"?)" },
@@ -32,6 +51,8 @@ public sealed class PostgresSettingsTests
     [InlineData("Host=db1;Password=hunter2;Username=me", "Host=db1;Password=***;Username=me")]
     [InlineData("Host=db1;PWD='hunter2'", "Host=db1;Password=***")]
     [InlineData("Host=db1;SSL Password=hunter2", "Host=db1;SSL Password=***")]
+    [InlineData("Host=db1;Password='a user=hunter2'", "Host=db1;Password=***")]
+    [InlineData("Host=db1;Options=-c a.b=hunter2", "Host=db1;Options=***")]
     public void A_password_is_never_printed(string connection, string printed)
     {
         using var output = new StringWriter();
@@ -40,11 +61,20 @@ public sealed class PostgresSettingsTests
         Assert.DoesNotContain("hunter2", output.ToString(), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_password_is_not_in_the_message_about_a_connection_string_that_is_wrong()
+    [Theory]
+    [InlineData("Host=::1;Port=5651", "Host=::1;Port=5652", "[::1]:5651", false)]
+    [InlineData("Host=::1;Port=5651", "Host=[::1]:5652", "[::1]:5651", false)]
+    [InlineData("Host=::1;Port=5651", "Host=[::1]:5651", "[::1]:5651", true)]
+    [InlineData("Host=2001:DB8::1", "Host=2001:db8::2", "[2001:db8::1]:5432", false)]
+    [InlineData("Host=db1:5433", "Host=db1;Port=5433", "db1:5433", true)]
+    [InlineData("Host=10.0.0.1", "Host=10.0.0.1:5432", "10.0.0.1:5432", true)]
+    [InlineData("Host=/run/postgresql;Port=5433", "Host=/run/postgresql", "/run/postgresql:5433", false)]
+    public void Servers_are_told_apart_by_address_and_port(string primary, string replica, string address, bool same)
     {
-        var error = Assert.Throws<ConfigException>(() => Read("primary: 'Host=a;Prt=1;Password=hunter2'"));
-        Assert.DoesNotContain("hunter2", string.Join('\n', error.Problems), StringComparison.Ordinal);
+        var one = new NpgsqlConnectionStringBuilder(primary);
+        Assert.Equal(address, Assert.Single(ConnectionString.Hosts(one)));
+        Assert.Equal(same, PostgresSettings.AreSameHosts(one, new NpgsqlConnectionStringBuilder(replica)));
+        Read($"primary: '{primary}', replica: '{replica}'");
     }
 
     [Fact]
@@ -61,15 +91,26 @@ public sealed class PostgresSettingsTests
     }
 
     [Fact]
-    public async Task The_configuration_that_comes_along_names_no_password_and_is_right()
+    public async Task The_configuration_that_comes_along_takes_the_password_from_PGPASSWORD_whatever_is_in_it()
     {
+        const string password = "a;b'c\"d=e ${f} \\";
+        using var server = await PostgresServer.StartAsync();
+        server.Execute("CREATE DATABASE tasks");
+        server.Execute($"CREATE ROLE me LOGIN SUPERUSER PASSWORD '{password.Replace("'", "''")}'");
+        server.Execute("CREATE TEMP TABLE hba (line text); INSERT INTO hba VALUES"
+            + " ('host all me 127.0.0.1/32 scram-sha-256'), ('host all all 127.0.0.1/32 trust');"
+            + " DO $$ BEGIN EXECUTE format('COPY hba TO %L', current_setting('hba_file')); END $$;"
+            + " SELECT pg_reload_conf()");
         using var directory = new TemporaryDirectory();
         using var process = ServiceProcess.Start(
-            directory.Path, [("PGPASSWORD", "hunter2")],
-            "-c", TestRoot.File("configs", "todoList-postgres.yaml"), "--print-config");
-        Assert.Equal(0, await process.ExitAsync());
-        Assert.Contains(process.Output, line => line.Contains("Password=***", StringComparison.Ordinal));
-        Assert.DoesNotContain(process.Output, line => line.Contains("hunter2", StringComparison.Ordinal));
+            directory.Path,
+            [("PGHOSTS", server.Address), ("PGUSER", "me"), ("PGPASSWORD", password)],
+            "-c", TestRoot.File("configs", "todoList-postgres.yaml"), "-p", "0");
+        using var client = await process.ClientAsync();
+        using var ready = await client.GetAsync(new Uri("/health/ready", UriKind.Relative));
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, ready);
+        Assert.Equal(1L, server.Query(
+            "SELECT count(DISTINCT usename) FROM pg_stat_activity WHERE datname = 'tasks' AND usename = 'me'"));
     }
 
     private static (Settings Settings, ConfigSection Source) Read(string members) => Settings.Read(

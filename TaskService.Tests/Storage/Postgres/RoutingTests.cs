@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
@@ -39,6 +41,44 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
             "primary PATCH /tasks/rr", "primary PATCH /tasks/both", "primary PUT /tasks/a", "primary DELETE /tasks/a",
         ];
         Assert.Equal(expected, Used(logs));
+    }
+
+    [Theory]
+    [InlineData("Host=::1;Port={0}")]
+    [InlineData("Host=[::1]:{0}")]
+    public async Task A_replica_on_another_port_of_an_address_of_version_6_is_read(string host)
+    {
+        Assert.SkipUnless(Socket.OSSupportsIPv6, "needs an IPv6 loopback");
+        using var logs = new LogFiles();
+        var database = servers.Primary.CreateDatabase();
+        await using var service = await RunningService.StartAsync(
+            $"postgres: {{ primary: '{Connection(servers.Primary)}', replica: '{Connection(servers.Standby)}' }}",
+            logs.Yaml);
+        await CaughtUpAsync(service);
+        using var read = await service.SendAsync("GET", "/tasks");
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, read);
+        await service.StopAsync();
+        Assert.Equal("replica GET /tasks", Used(logs)[^1]);
+
+        string Connection(PostgresServer server) =>
+            string.Format(CultureInfo.InvariantCulture, host, server.Port) + $";Username=postgres;Database={database}";
+    }
+
+    [Fact]
+    public async Task The_line_about_a_read_names_the_server_that_has_answered()
+    {
+        using var logs = new LogFiles();
+        using var server = await PostgresServer.StartAsync();
+        var primary = server.Connection();
+        await using var service = await RunningService.StartAsync(
+            $"postgres: {{ primary: '{primary}', replica: '{primary};Application Name=reader' }}", logs.Yaml);
+        using var stood = await service.SendAsync("GET", "/tasks");
+        await PostgresService.AssertStatusAsync(HttpStatusCode.OK, stood);
+        server.Kill();
+        using var failed = await service.SendAsync("GET", "/tasks");
+        await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, failed);
+        await service.StopAsync();
+        Assert.Equal(["primary GET /tasks"], Used(logs));
     }
 
     [Fact]

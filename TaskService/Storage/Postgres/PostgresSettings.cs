@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
 using TaskService.Configuration;
@@ -19,11 +18,6 @@ internal sealed record PostgresSettings(
     bool RequestIdInName)
 {
     private const string LoadBalanceHosts = "Load Balance Hosts";
-    private const string Mask = "***";
-    private static readonly string[] Secrets = ["Password", "SSL Password"];
-
-    // What the engine decides itself, and would be undone by them.
-    private static readonly string[] Refused = ["Target Session Attributes", "Multiplexing", "Pooling"];
 
     public static PostgresSettings? Read(ConfigSection section)
     {
@@ -48,15 +42,9 @@ internal sealed record PostgresSettings(
         return new PostgresSettings(primary, isSame ? null : replica, routes, wait, hasId);
     }
 
-    /// <summary>Host and port of each server of a connection string, such as <c>db1:5432</c>.</summary>
-    public static IEnumerable<string> Hosts(NpgsqlConnectionStringBuilder server) =>
-        server.Host!.Split(',', StringSplitOptions.TrimEntries).Select(host =>
-            host.LastIndexOf(':') is > 0 and var colon && int.TryParse(host.AsSpan(colon + 1), out _)
-                ? host : string.Create(CultureInfo.InvariantCulture, $"{host}:{server.Port}"));
-
     /// <summary>Whether two connection strings name the same servers, in whatever order.</summary>
     public static bool AreSameHosts(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
-        Hosts(one).Order().SequenceEqual(Hosts(other).Order());
+        ConnectionString.Hosts(one).Order().SequenceEqual(ConnectionString.Hosts(other).Order());
 
     /// <summary>Whether two connection strings say the same, but for the order of their hosts.</summary>
     public static bool AreSame(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
@@ -71,73 +59,39 @@ internal sealed record PostgresSettings(
     private static NpgsqlConnectionStringBuilder? Server(
         ConfigSection section, string key, int pool, int timeout, bool isRequired)
     {
-        var text = section.Text(key, "", Masked);
-        if (text.Length == 0)
+        if (ConnectionString.Read(section, key, pool, isRequired) is not { } server)
         {
-            if (isRequired)
-            {
-                section.Problem(key, "must be a connection string such as \"Host=localhost;Username=me\"");
-            }
             return null;
         }
+        (server.MaxPoolSize, server.CommandTimeout) = (pool, timeout);
+        // How soon a server that went away, or another one that took over, is noticed.
+        Default("Timeout", 2);
+        Default("Host Recheck Seconds", 1);
+        Default("Cancellation Timeout", 500);
+        // Statements are prepared once a connection, and nothing is left on one that would have to be reset.
+        Default("Max Auto Prepare", 50);
+        Default("Auto Prepare Min Usages", 2);
+        Default("No Reset On Close", true);
         try
         {
-            var server = new NpgsqlConnectionStringBuilder(text);
-            if (string.IsNullOrWhiteSpace(server.Host))
-            {
-                section.Problem(key, "must have a Host");
-                return null;
-            }
-            foreach (var refused in Refused.Where(server.ShouldSerialize))
-            {
-                section.Problem(key, $"must not have {refused}, which the engine decides");
-            }
-            (server.MaxPoolSize, server.CommandTimeout) = (pool, timeout);
-            // How soon a server that went away, or another one that took over, is noticed.
-            Default("Timeout", 2);
-            Default("Host Recheck Seconds", 1);
-            Default("Cancellation Timeout", 500);
-            // Statements are prepared once a connection, and nothing is left on one that would have to be reset.
-            Default("Max Auto Prepare", 50);
-            Default("Auto Prepare Min Usages", 2);
-            Default("No Reset On Close", true);
             // What does not go together shows when it is put to use.
             using (new NpgsqlDataSourceBuilder(server.ConnectionString).BuildMultiHost())
             {
             }
             return server;
-
-            void Default(string name, object value)
-            {
-                if (!server.ShouldSerialize(name))
-                {
-                    server[name] = value;
-                }
-            }
         }
-        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException)
+        catch (Exception error) when (error is ArgumentException or NotSupportedException)
         {
-            // The message names the keyword, and never a value.
-            section.Problem(key, $"is not a connection string of Npgsql: {error.Message}");
+            section.Problem(key, $"is not a connection string that Npgsql takes: {error.Message}");
             return null;
         }
-    }
 
-    private static string Masked(string text)
-    {
-        try
+        void Default(string name, object value)
         {
-            var server = new NpgsqlConnectionStringBuilder(text);
-            foreach (var secret in Secrets.Where(server.ShouldSerialize))
+            if (!server.ShouldSerialize(name))
             {
-                server[secret] = Mask;
+                server[name] = value;
             }
-            return server.ConnectionString;
-        }
-        catch (Exception error) when (error is ArgumentException or FormatException or OverflowException)
-        {
-            // Where a password begins in it, nobody can tell.
-            return Mask;
         }
     }
 

@@ -76,7 +76,7 @@ internal sealed class PostgresTaskStore(
         }
         catch (Exception error) when (error is DbException or StorageException or TimeoutException or IOException)
         {
-            var hosts = string.Join(", ", PostgresSettings.Hosts(settings.Primary));
+            var hosts = string.Join(", ", ConnectionString.Hosts(settings.Primary));
             throw new StorageException(
                 ErrorKind.StorageUnavailable,
                 $"task-db.postgres: {hosts} cannot be used: {PostgresErrors.Reason(error)}",

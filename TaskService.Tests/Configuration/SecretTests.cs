@@ -1,0 +1,196 @@
+using System.Globalization;
+using TaskService.Configuration;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Configuration;
+
+/// <summary>
+/// A canary in every setting: what a person may have put a password into is never shown, whether it is right or wrong.
+/// </summary>
+public sealed class SecretTests
+{
+    private const string Canary = "s3cretCanary";
+
+    private const string All = """
+        service: { tls: { cert: a.pem, key: b.pem } }
+        logging:
+          formatters: { audit: { format: logfmt, fields: [time] } }
+          handlers: { c: { type: console, format: audit }, f: { type: file, path: x.log } }
+          loggers: { taskservice: { level: info, handlers: [c, f], propagate: false } }
+          root: { level: info, handlers: [c] }
+        telemetry:
+          event-samples: { request: { of: .x, rate: 1 } }
+          outlets:
+            json: { type: json, path: y }
+            statsd: { type: statsd }
+            otlp: { type: otlp, traces: { endpoint: 'http://h' }, metrics: { endpoint: 'http://h' } }
+        task-db:
+        """;
+
+    // What these are given is shown, since it helps and is no secret. A setting that is not here and shows what it is
+    // given fails the test: mask it, or add it.
+    private static readonly string[] NoSecrets =
+    [
+        "service.name", "service.address", "service.port", "service.tls.cert", "service.tls.key",
+        "service.trusted-proxies", "service.forwarded-header", "service.request-id-header",
+        "service.pre-stop-delay-ms", "service.shutdown-time-max-ms",
+        "http.*", "logging.*",
+        "telemetry.trace-probability", "telemetry.propagation", "telemetry.statistics", "telemetry.log-events",
+        "telemetry.event-samples.request.of", "telemetry.event-samples.request.rate",
+        "telemetry.outlets.*.type", "telemetry.outlets.*.path", "telemetry.outlets.*.records-max",
+        "telemetry.outlets.*.bytes-max", "telemetry.outlets.*.batch-records-max",
+        "telemetry.outlets.*.gather-time-max-ms", "telemetry.outlets.*.attempts-max",
+        "telemetry.outlets.*.attempt-time-max-ms", "telemetry.outlets.*.close-time-max-ms",
+        "telemetry.outlets.*.max-bytes", "telemetry.outlets.*.backup-count", "telemetry.outlets.*.meters",
+        "telemetry.outlets.*.meters-interval-ms", "telemetry.outlets.statsd.address",
+        "telemetry.outlets.statsd.prefix", "telemetry.outlets.statsd.tags",
+        "telemetry.outlets.statsd.packet-bytes-max", "telemetry.outlets.*.protocol",
+        "telemetry.outlets.otlp.temporality",
+        "task-db.fs", "task-db.sqlite", "task-db.postgres.pool-size", "task-db.postgres.command-timeout",
+        "task-db.postgres.force-primary", "task-db.postgres.force-replica",
+        "task-db.postgres.read-your-writes-wait-max-ms", "task-db.postgres.request-id-in-application-name",
+    ];
+
+    // Nowhere is the user information of a URL shown.
+    private static readonly string[] Urls =
+    [
+        $"http://me:{Canary}@h:4318/v1?x=1", $"http://{Canary}@h", $"HTTP://me:a@{Canary}@h",
+        $"postgres://me:{Canary}@h/db?sslmode=require", $"postgres://me:a/{Canary}@h/db",
+    ];
+
+    private static readonly string[] Secrets =
+    [
+        Canary, $"me:{Canary}@h:1", $"http:/me:{Canary}@h", $"http:\\\\me:{Canary}@h", $"http://h/?key={Canary}",
+        $"http://h/#{Canary}", $"key={Canary}", $"Authorization=Basic {Canary}", $"Host=h;Password={Canary}",
+        $"Host=h;PWD='{Canary}'", $"Host=h;SSL Password={Canary}", $"Host=h;Options=-c a.b={Canary}",
+        $"Host=h;Password=a;{Canary}", $"Host=h;Password=a;{Canary}=b", $"Host=h;Password=a;{Canary};Database=b",
+        $"Host=h;Password='a{Canary}", $"Host=h;Port={Canary}", $"Host=h;SSL Mode={Canary}", $"Host=h:{Canary}",
+        $"Host=me:{Canary}@h", $"Host=h;Target Session Attributes={Canary}", $"Host=h;Require Auth={Canary}",
+        $"host=h password={Canary}", $"password={Canary} host=h", $"host=h user='me' password='{Canary}'",
+        $"Username=me password={Canary};Host=h", $"={Canary}",
+    ];
+
+    public static TheoryData<string> Engines =>
+    [
+        "memory:", "fs: d", "sqlite: f", "postgres: { primary: 'Host=h', replica: 'Host=r', force-primary: [a] }",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Engines))]
+    public void No_setting_shows_a_secret_that_it_is_given(string engine)
+    {
+        var yaml = $"{All} {{ {engine} }}";
+        var paths = Paths(Show(yaml));
+        Assert.Superset(
+            new HashSet<string>(["service.name", "telemetry.outlets.otlp.traces.endpoint", "logging.root.level"]),
+            paths.ToHashSet());
+        foreach (var path in paths.Where(path => path != "task-db.memory"))
+        {
+            foreach (var value in IsNoSecret(path) ? Urls : Urls.Concat(Secrets))
+            {
+                var shown = Show(yaml, (Variable(path), value));
+                Assert.False(
+                    shown.Contains(Canary, StringComparison.OrdinalIgnoreCase), $"{path}: {value} is shown:\n{shown}");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_HEADERS")]
+    public void No_variable_of_OpenTelemetry_shows_a_secret(string variable) => Assert.All(
+        Urls.Concat(Secrets),
+        value => Assert.DoesNotContain(Canary, Show($"{All} {{ memory: }}", (variable, value))));
+
+    [Theory]
+    [InlineData("ASPNETCORE_URLS")]
+    [InlineData("HTTP_PORTS")]
+    [InlineData("PORT")]
+    [InlineData("OTEL_SERVICE_NAME")]
+    [InlineData("OTEL_TRACES_SAMPLER")]
+    [InlineData("OTEL_EXPORTER_OTLP_PROTOCOL")]
+    public void No_variable_shows_the_user_of_a_URL(string variable) => Assert.All(
+        Urls, value => Assert.DoesNotContain(Canary, Show($"{All} {{ memory: }}", (variable, value))));
+
+    [Fact]
+    public void No_keyword_of_a_connection_string_shows_what_is_no_name_or_place()
+    {
+        string[] shown =
+        [
+            "Host", "Database", "Username", "Application Name", "Search Path", "Passfile", "Root Certificate",
+            "SSL Certificate", "SSL Key",
+        ];
+        var all = System.ComponentModel.TypeDescriptor.GetProperties(typeof(Npgsql.NpgsqlConnectionStringBuilder))
+            .Cast<System.ComponentModel.PropertyDescriptor>()
+            .Select(property => property.DisplayName)
+            .Where(name => new Npgsql.NpgsqlConnectionStringBuilder().ContainsKey(name))
+            .ToList();
+        Assert.Superset(shown.ToHashSet(), all.ToHashSet());
+        Assert.All(all.Except(shown), keyword => Assert.DoesNotContain(
+            Canary,
+            Show($"{All} {{ postgres: {{ primary: '${{P}}' }} }}", ("P", $"Host=h;{keyword}={Canary}"))));
+    }
+
+    [Theory]
+    [InlineData("-c", $"http://me:{Canary}@h/c.yaml")]
+    [InlineData($"postgres://me:{Canary}@h/db")]
+    [InlineData("copy", "--from", $"postgres://me:{Canary}@h/db", "--to", "fs:x")]
+    [InlineData("copy", "--from", $"postgres:{{ primary: 'Host=h;Password=a;{Canary}=b' }}", "--to", "fs:x")]
+    public async Task No_argument_is_shown_with_a_secret(params string[] args)
+    {
+        using var directory = new TemporaryDirectory();
+        using var process = ServiceProcess.Start(directory.Path, args);
+        Assert.NotEqual(0, await process.ExitAsync());
+        Assert.NotEmpty(process.Errors);
+        Assert.All(process.Errors.Concat(process.Output), line => Assert.DoesNotContain(Canary, line));
+    }
+
+    /// <summary>What is printed of a configuration, or what is wrong with it.</summary>
+    private static string Show(string yaml, params (string Name, string Value)[] variables)
+    {
+        try
+        {
+            var (_, source) = Settings.Read(
+                "c.yaml", yaml, variables.ToDictionary(one => one.Name, one => one.Value), new CommandLineOptions());
+            using var output = new StringWriter(CultureInfo.InvariantCulture);
+            source.Print(output);
+            return output.ToString();
+        }
+        catch (ConfigException error)
+        {
+            return string.Join('\n', error.Problems);
+        }
+    }
+
+    /// <summary>The path of each setting that is printed.</summary>
+    private static List<string> Paths(string printed)
+    {
+        var (paths, levels) = (new List<string>(), new List<string>());
+        foreach (var line in printed.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var depth = line.TakeWhile(c => c == ' ').Count() / 2;
+            levels.RemoveRange(depth, levels.Count - depth);
+            levels.Add(line.Trim().Split(':')[0]);
+            if (line.Contains("  # ", StringComparison.Ordinal))
+            {
+                paths.Add(string.Join('.', levels));
+            }
+        }
+        return paths;
+    }
+
+    private static string Variable(string path) => EnvironmentConfig.Prefix
+        + path.Replace(".", "__", StringComparison.Ordinal).Replace('-', '_').ToUpperInvariant();
+
+    private static bool IsNoSecret(string path) => NoSecrets.Any(pattern => pattern.Split('*') switch
+    {
+        [var whole] => path == whole,
+        [var start, var end] => path.StartsWith(start, StringComparison.Ordinal)
+            && path.EndsWith(end, StringComparison.Ordinal),
+        _ => throw new InvalidOperationException(pattern),
+    });
+}
