@@ -150,8 +150,8 @@ public sealed class StoreCopyTests : IDisposable
             + " (id, title, description, priority, dueDate, completed)");
         using (var old = new SqliteDatabase(directory.File("old.db")))
         {
-            await new Migrations([Migrations.Embedded("sqlite").Known[0]])
-                .ApplyAsync(old.Connection, "BEGIN IMMEDIATE", _ => { }, NullLogger.Instance, CancellationToken.None);
+            await new Migrations([Migrations.Embedded("sqlite").Known[0]]).ApplyAsync(
+                old.Connection, "BEGIN IMMEDIATE", "SELECT 0", _ => { }, NullLogger.Instance, CancellationToken.None);
         }
         var before = Contents();
         foreach (var to in new[] { "fs:new/to", "sqlite:new/to.db" })

@@ -11,10 +11,15 @@ internal static class PostgresErrors
     // What a trigger says by RAISE WARNING has the same code.
     private const string RaiseRoutine = "exec_stmt_raise";
 
-    // Classes whose errors come from the state of the server, not from what it was asked: connections, transactions
-    // that are read-only or were rolled back, access, resources, objects in use, operators, its system, its data.
+    // Classes whose errors come from the state of the server, whichever statement it was: connections, transactions
+    // that are read-only or were rolled back, statements that are prepared no longer, access, resources, objects in
+    // use, operators, its system, its data.
     private static readonly string[] ServerClasses =
-        ["08", "25", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
+        ["08", "25", "26", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
+
+    // Classes whose errors come from the schema or the rights that a statement meets: somebody has changed them, since
+    // the text of each statement is fixed and was right. Another statement may meet others.
+    private static readonly string[] SchemaClasses = ["0A", "3F", "42", "HV"];
 
     /// <summary>
     /// A <see cref="StorageException"/>, when it is the storage that has failed; null for cancellations and mistakes
@@ -25,7 +30,7 @@ internal static class PostgresErrors
         StorageException known => known,
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
             new(ErrorKind.StorageFull, error.Message, error),
-        PostgresException refused when !ServerClasses.Contains(refused.SqlState[..2]) => null,
+        PostgresException refused when !ServerClasses.Concat(SchemaClasses).Contains(refused.SqlState[..2]) => null,
         // Not reached, lost, out of time, or no connection of the pool was free.
         NpgsqlException or TimeoutException or IOException =>
             new(ErrorKind.StorageUnavailable, error.Message, error),
@@ -43,7 +48,7 @@ internal static class PostgresErrors
     public static bool IsUndone(Exception error) =>
         error is PostgresException refused
         && (refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
-            || Translate(refused) is null);
+            || !ServerClasses.Contains(refused.SqlState[..2]));
 
     /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
     public static bool IsOfConnection(Exception error) => error switch
@@ -66,6 +71,7 @@ internal static class PostgresErrors
     /// <summary>Why it failed, without the list of all that was tried.</summary>
     public static string Reason(Exception error) => error switch
     {
+        StorageException known => known.Message,
         PostgresException refused => refused.MessageText,
         AggregateException { InnerExceptions: [var first, ..] } => Reason(first),
         { InnerException: { } inner } => Reason(inner),

@@ -31,6 +31,15 @@ internal sealed class PostgresTaskStore(
     private const string BeginMigration =
         "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7310600731854951)";
 
+    private const string HasMigrations = "SELECT to_regclass('schema_migrations') IS NOT NULL";
+
+    // Why changes cannot be taken, a row each. A table that is missing is an error.
+    private const string SelectProblems =
+        "SELECT 'its transactions are read-only' WHERE current_setting('transaction_read_only')::bool UNION ALL"
+        + " SELECT format('the role %s has no right to %s on %s', current_user, verb, name)"
+        + " FROM unnest(array['tasks', 'idempotency_keys']) name,"
+        + " unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) verb WHERE NOT has_table_privilege(name, verb)";
+
     private const string IdIsTaken = "tasks_pkey";
 
     // Only of the row that was read: of several who change it, one wins, and nothing is locked until then.
@@ -77,9 +86,12 @@ internal sealed class PostgresTaskStore(
         catch (Exception error) when (error is DbException or StorageException or TimeoutException or IOException)
         {
             var hosts = string.Join(", ", ConnectionString.Hosts(settings.Primary));
+            var hint = error is StorageException
+                && error.InnerException is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege }
+                ? "; --migrate-only as the owner of the schema brings it up to date" : "";
             throw new StorageException(
                 ErrorKind.StorageUnavailable,
-                $"task-db.postgres: {hosts} cannot be used: {PostgresErrors.Reason(error)}",
+                $"task-db.postgres: {hosts} cannot be used: {PostgresErrors.Reason(error)}{hint}",
                 error);
         }
     }
@@ -187,13 +199,9 @@ internal sealed class PostgresTaskStore(
 
     public async ValueTask PingAsync(CancellationToken cancel)
     {
-        var isReadOnly = new PostgresQuery<bool>(
-            "SELECT current_setting('transaction_read_only')::bool", _ => { }, reader => reader.GetBoolean(0));
-        await calls.ReadAsync(isReadOnly, request: null, cancel);
-        if (isReadOnly.Rows is [true])
-        {
-            throw new StorageException(ErrorKind.StorageUnavailable, "the primary is read-only");
-        }
+        var problems = new PostgresQuery<string>(SelectProblems, _ => { }, reader => reader.GetString(0));
+        await calls.ReadAsync(problems, request: null, cancel);
+        ThrowIfAny(problems.Rows);
     }
 
     public ValueTask DisposeAsync() => calls.DisposeAsync();
@@ -278,14 +286,34 @@ internal sealed class PostgresTaskStore(
                 ErrorKind.StorageUnavailable, $"the database is in {encoding}, not UTF8, which any text needs");
         }
         var migrations = Migrations.Embedded("postgres");
-        SchemaVersion = isReadOnly
-            ? await migrations.RequireCurrentAsync(connection)
-            : await migrations.ApplyAsync(
-                connection,
-                BeginMigration,
-                isMigrateOnly ? _ => { } : Migrations.RequireMigrateOnly,
-                logger,
-                cancel);
+        if (isReadOnly)
+        {
+            SchemaVersion = await migrations.RequireCurrentAsync(connection);
+            return;
+        }
+        SchemaVersion = await migrations.ApplyAsync(
+            connection,
+            BeginMigration,
+            HasMigrations,
+            isMigrateOnly ? _ => { } : Migrations.RequireMigrateOnly,
+            logger,
+            cancel);
+        await using var select = new NpgsqlCommand(SelectProblems, connection);
+        await using var reader = await select.ExecuteReaderAsync(cancel);
+        var problems = new List<string>();
+        while (await reader.ReadAsync(cancel))
+        {
+            problems.Add(reader.GetString(0));
+        }
+        ThrowIfAny(problems);
+    }
+
+    private static void ThrowIfAny(List<string> problems)
+    {
+        if (problems.Count > 0)
+        {
+            throw new StorageException(ErrorKind.StorageUnavailable, string.Join(", ", problems));
+        }
     }
 
     /// <param name="Id">As it stands there.</param>

@@ -43,7 +43,7 @@ internal sealed partial record Migration(int Version, string Name, string Sql)
 internal sealed partial class Migrations(IReadOnlyList<Migration> known)
 {
     private const string CreateTable =
-        "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
+        "CREATE TABLE schema_migrations (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL,"
         + " hash TEXT NOT NULL, applied_at TEXT NOT NULL)";
 
     private const string SelectApplied = "SELECT version, name, hash FROM schema_migrations ORDER BY version";
@@ -71,6 +71,8 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// <summary>Makes what is not made yet.</summary>
     /// <param name="connection">Open, and in no transaction.</param>
     /// <param name="begin">SQL that begins a transaction that no other instance can be in at the same time.</param>
+    /// <param name="selectHasTable">SQL that says whether there is a table <c>schema_migrations</c>. A role without the
+    /// right to create one can use a schema that is up to date.</param>
     /// <param name="beforeRemoval">
     /// Is called within the transaction before a step that <see cref="Migration.Removes"/>, unless this call makes the
     /// schema from nothing: keeps a copy, or throws so that nothing is applied.
@@ -84,6 +86,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     public async Task<string> ApplyAsync(
         DbConnection connection,
         string begin,
+        string selectHasTable,
         Action<Migration> beforeRemoval,
         ILogger logger,
         CancellationToken cancel)
@@ -96,8 +99,8 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
             await ExecuteAsync(connection, begin);
             try
             {
-                await ExecuteAsync(connection, CreateTable);
-                var applied = await ReadAppliedAsync(connection);
+                var hasTable = await ReadFlagAsync(connection, selectHasTable);
+                var applied = hasTable ? await ReadAppliedAsync(connection) : [];
                 ThrowIfForeign(applied);
                 if (applied.Count == known.Count)
                 {
@@ -109,7 +112,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                 {
                     beforeRemoval(known[applied.Count]);
                 }
-                await ApplyAsync(connection, known[applied.Count]);
+                await ApplyAsync(connection, known[applied.Count], hasTable);
                 await ExecuteAsync(connection, "COMMIT");
                 logger.LogInformation("Applied {Migration}", known[applied.Count].Name);
             }
@@ -170,16 +173,23 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         }
     }
 
-    private static async Task ApplyAsync(DbConnection connection, Migration step)
+    private static async Task ApplyAsync(DbConnection connection, Migration step, bool hasTable)
     {
         try
         {
+            if (!hasTable)
+            {
+                await ExecuteAsync(connection, CreateTable);
+            }
             await ExecuteAsync(connection, step.Sql);
         }
         catch (DbException error)
         {
             throw new StorageException(
-                ErrorKind.StorageUnavailable, $"the migration {step.Name} failed: {error.Message}", error);
+                ErrorKind.StorageUnavailable,
+                // A driver adds the position in the step on lines of its own.
+                $"the migration {step.Name} failed: {error.Message.Split('\n')[0]}",
+                error);
         }
         await ExecuteAsync(
             connection,
@@ -201,6 +211,14 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
             applied.Add((reader.GetInt32(0), reader.GetString(1), reader.GetString(2)));
         }
         return applied;
+    }
+
+    private static async Task<bool> ReadFlagAsync(DbConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return Convert.ToBoolean(
+            await command.ExecuteScalarAsync(CancellationToken.None), CultureInfo.InvariantCulture);
     }
 
     private static async Task RollBackAsync(DbConnection connection)

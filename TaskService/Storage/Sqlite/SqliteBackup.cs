@@ -6,11 +6,12 @@ using TaskService.Storage.FileSystem;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>Copies the file beside itself, before something is removed from it or rewritten.</summary>
-/// <param name="path">Of the file.</param>
 /// <param name="place">That of the file, which is open.</param>
 /// <param name="logger">Gets a line with the name of each copy.</param>
-internal sealed class SqliteBackup(string path, SqlitePlace place, ILogger logger)
+internal sealed class SqliteBackup(SqlitePlace place, ILogger logger)
 {
+    private readonly string path = place.Path;
+
     /// <summary>
     /// Makes a copy of what is committed, page by page: one file without a log, synced. The caller holds the write lock,
     /// so that nobody changes anything between the copy and what comes after it.

@@ -11,25 +11,26 @@ internal sealed class SqlitePlace
 {
     private const string Descriptors = "/proc/self/fd";
 
-    private readonly string path;
     private readonly HashSet<string> openBefore;
     private readonly string? descriptor;
     private string? logDescriptor;
 
     private SqlitePlace(string path, HashSet<string> openBefore)
     {
-        (this.path, this.openBefore) = (path, openBefore);
+        (Path, this.openBefore) = (path, openBefore);
         descriptor = DescriptorOf(path);
     }
 
-    private string LogPath => path + "-wal";
+    /// <summary>Of the file, as SQLite sees it: without links on the way.</summary>
+    public string Path { get; }
+
+    private string LogPath => Path + "-wal";
 
     /// <summary>Opens the file.</summary>
     public static (SqliteSession Session, SqlitePlace Place) Open(string path, bool isReadOnly)
     {
         var before = OpenFiles().ToHashSet(StringComparer.Ordinal);
         var session = new SqliteSession(path, isReadOnly: isReadOnly);
-        // As SQLite sees it, without links on the way.
         var real = (string)session.Scalar("SELECT file FROM pragma_database_list WHERE name = 'main'")!;
         return (session, new SqlitePlace(real, before));
     }
@@ -40,9 +41,9 @@ internal sealed class SqlitePlace
     /// <exception cref="StorageException">It was removed, or something else has its name.</exception>
     public void ThrowIfMoved()
     {
-        if (descriptor is not null && TargetOf(descriptor) != path)
+        if (descriptor is not null && TargetOf(descriptor) != Path)
         {
-            throw Moved(path);
+            throw Moved(Path);
         }
         if (logDescriptor is not null && TargetOf(logDescriptor) != LogPath)
         {

@@ -24,6 +24,9 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
     /// <summary>Of creates with keys, between two looks for expired ones.</summary>
     private const int ExpiryItems = 100;
 
+    private const string HasMigrations =
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations')";
+
     private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(10);
     private static readonly Meter Meter = new("TaskService");
 
@@ -170,10 +173,11 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         {
             throw new IOException("no write-ahead log can be kept there");
         }
-        var backup = new SqliteBackup(path, place, logger);
+        var backup = new SqliteBackup(place, logger);
         SchemaVersion = await Migrations.Embedded("sqlite").ApplyAsync(
             session.Connection,
             "BEGIN IMMEDIATE",
+            HasMigrations,
             step => backup.Make(Path.GetFileNameWithoutExtension(step.Name)),
             logger,
             cancel);
