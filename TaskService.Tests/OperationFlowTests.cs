@@ -87,7 +87,8 @@ public sealed class OperationFlowTests
     [InlineData(false)]
     public async Task Whether_anyone_reads_it_or_not_a_child_writes_nothing_into_its_request(bool isRead)
     {
-        await using var telemetry = new TelemetrySystem(new TelemetrySettings { Statistics = isRead }, (_, _, _) => { });
+        var settings = new TelemetrySettings { Statistics = isRead };
+        await using var telemetry = new TelemetrySystem(settings, (_, _, _) => { });
         using var request = telemetry.StartRequest("id", null);
         using (var child = Operations.Start(".sql"))
         {

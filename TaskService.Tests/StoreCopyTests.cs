@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging.Abstractions;
 using TaskService.Domain;
 using TaskService.Storage.Sql;
+using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests;
@@ -151,7 +152,12 @@ public sealed class StoreCopyTests : IDisposable
         using (var old = new SqliteDatabase(directory.File("old.db")))
         {
             await new Migrations([Migrations.Embedded("sqlite").Known[0]]).ApplyAsync(
-                old.Connection, "BEGIN IMMEDIATE", "SELECT 0", _ => { }, NullLogger.Instance, CancellationToken.None);
+                old.Connection,
+                "BEGIN IMMEDIATE",
+                MigrationsTests.HasTable,
+                _ => { },
+                NullLogger.Instance,
+                CancellationToken.None);
         }
         var before = Contents();
         foreach (var to in new[] { "fs:new/to", "sqlite:new/to.db" })

@@ -39,7 +39,9 @@ internal sealed class TodoListHost : IAsyncDisposable
         stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
-    /// <summary>The port of the first address that it listens on; 0 when it was stopped from within before that.</summary>
+    /// <summary>
+    /// The port of the first address that it listens on; 0 when it was stopped from within before that.
+    /// </summary>
     public int Port { get; private set; }
 
     /// <summary>Serves until a signal, or something within, stops it.</summary>

@@ -31,7 +31,7 @@ public sealed class SecretTests
     // given fails the test: mask it, or add it.
     private static readonly string[] NoSecrets =
     [
-        "service.name", "service.address", "service.port", "service.tls.cert", "service.tls.key",
+        "service.name", "service.address", "service.port", "service.urls", "service.tls.cert", "service.tls.key",
         "service.trusted-proxies", "service.forwarded-header", "service.request-id-header",
         "service.pre-stop-delay-ms", "service.shutdown-time-max-ms",
         "http.*", "logging.*",
@@ -45,7 +45,7 @@ public sealed class SecretTests
         "telemetry.outlets.*.meters-interval-ms", "telemetry.outlets.statsd.address",
         "telemetry.outlets.statsd.prefix", "telemetry.outlets.statsd.tags",
         "telemetry.outlets.statsd.packet-bytes-max", "telemetry.outlets.*.protocol",
-        "telemetry.outlets.otlp.temporality",
+        "telemetry.outlets.otlp.temporality", "telemetry.outlets.*.compression",
         "task-db.fs", "task-db.sqlite", "task-db.postgres.pool-size", "task-db.postgres.command-timeout",
         "task-db.postgres.force-primary", "task-db.postgres.force-replica",
         "task-db.postgres.read-your-writes-wait-max-ms", "task-db.postgres.request-id-in-application-name",

@@ -54,6 +54,18 @@ internal sealed class ServiceProcess : IDisposable
         new(directory, [Binary, .. args], []);
 
     /// <summary>
+    /// Starts it so that the permissions of files count, also when root runs the tests: as the same user, but without
+    /// the capabilities that pass over them.
+    /// </summary>
+    public static ServiceProcess StartUnprivileged(string directory, params string[] args)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess, "needs setpriv (Linux)");
+        string[] drop = Environment.IsPrivilegedProcess
+            ? ["setpriv", "--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search"] : [];
+        return new(directory, [.. drop, Binary, .. args], []);
+    }
+
+    /// <summary>
     /// Starts a shell with a script, in which <c>$SERVICE</c> is the program. <see cref="Signal"/> is for the shell.
     /// </summary>
     public static ServiceProcess StartShell(string directory, string script) =>

@@ -11,7 +11,7 @@ namespace TaskService.Tests.Storage.Sql;
 /// <summary>On a real SQLite file, but for what is said of the files of every engine.</summary>
 public sealed class MigrationsTests : IDisposable
 {
-    private const string HasTable = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'";
+    internal const string HasTable = "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_migrations'";
 
     private static readonly Migration First = new(1, "001_a.sql", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);");
     private static readonly Migration Second = new(2, "002_b.sql", "CREATE TABLE b (x);");
@@ -205,7 +205,12 @@ public sealed class MigrationsTests : IDisposable
 
     private static Task<string> ApplyAsync(DbConnection to, params Migration[] known) =>
         new Migrations(known).ApplyAsync(
-            to, "BEGIN IMMEDIATE", HasTable, Migrations.RequireMigrateOnly, NullLogger.Instance, CancellationToken.None);
+            to,
+            "BEGIN IMMEDIATE",
+            HasTable,
+            Migrations.RequireMigrateOnly,
+            NullLogger.Instance,
+            CancellationToken.None);
 
     private Task<string> ApplyAsync(params Migration[] known) => ApplyAsync(connection, known);
 

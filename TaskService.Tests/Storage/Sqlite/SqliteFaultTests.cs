@@ -83,6 +83,26 @@ public sealed class SqliteFaultTests : IDisposable
         Assert.Equal(2, await CountAsync(retry));
     }
 
+    [Theory]
+    // As ext4 does to itself after an error. The first is seen by a change, the second at once.
+    [InlineData("pwrite64:error=EROFS", 503, 503)]
+    [InlineData("?access,?faccessat,?faccessat2:error=EROFS", 201, 503)]
+    public async Task A_disk_that_becomes_read_only_is_not_ready_until_it_is_not(
+        string injection, int created, int ready)
+    {
+        using var process = Start();
+        using var client = await process.ClientAsync();
+        Assert.Equal(201, await CreateAsync(client));
+        using (await process.InjectAsync(injection))
+        {
+            Assert.Equal(created, await CreateAsync(client));
+            Assert.Equal(ready, await StatusAsync(client, Ready));
+            Assert.Equal(200, await StatusAsync(client, Tasks));
+        }
+        Assert.Equal(200, await StatusAsync(client, Ready));
+        Assert.Equal(created == 201 ? 2 : 1, await CountAsync(client));
+    }
+
     [Fact]
     public async Task A_full_disk_is_507_for_what_does_not_fit_reads_go_on_and_nothing_acknowledged_is_lost()
     {
@@ -189,7 +209,7 @@ public sealed class SqliteFaultTests : IDisposable
     {
         Directory.CreateDirectory(directory.File("store"));
         using var disk = Mount.Tmpfs(directory.File("store"), "512k,ro");
-        await AssertRefusedAsync("store/tasks.db", "unable to open database file");
+        await AssertRefusedAsync("store/tasks.db", "/store may not be written to: Read-only file system");
     }
 
     [Fact]

@@ -15,6 +15,10 @@ internal static partial class Durable
     private const int OpenFlagsMac = 0x1000000;
     private const int FullSync = 51;
     private const int Interrupted = 4;
+    // access(2): R_OK is 4.
+    private const int MayWrite = 2;
+    private const int MayEnter = 1;
+    private const int ReadOnlyFileSystemError = 30;
 
     /// <summary>Puts what was written to the file onto the disk.</summary>
     /// <exception cref="IOException">It may not be there. A second try would say yes without having done
@@ -66,6 +70,30 @@ internal static partial class Durable
         }
     }
 
+    /// <summary>
+    /// Asks the system whether this process may write to a file, or make files in a directory. Nothing is opened:
+    /// closing a file would give up the locks that SQLite has on it.
+    /// </summary>
+    /// <param name="path">Of the file or directory.</param>
+    /// <param name="name">In the message, when it is not the path.</param>
+    /// <exception cref="IOException">It may not. On Windows that is never said.</exception>
+    public static void RequireWritable(string path, string? name = null)
+    {
+        var mode = Directory.Exists(path) ? MayWrite | MayEnter : MayWrite;
+        if (!OperatingSystem.IsWindows() && Access(path, mode) != 0)
+        {
+            throw Failure($"{name ?? path} may not be written to");
+        }
+    }
+
+    /// <summary>
+    /// Whether the file system is read-only, or has become so after an error. For a file that is open already, that
+    /// counts, and permissions do not.
+    /// </summary>
+    public static bool IsReadOnlyFileSystem(string path) => !OperatingSystem.IsWindows()
+        && Access(path, MayWrite) != 0
+        && Marshal.GetLastPInvokeError() == ReadOnlyFileSystemError;
+
     private static bool Retry(SafeFileHandle file, Func<SafeFileHandle, int> call)
     {
         int result;
@@ -94,6 +122,10 @@ internal static partial class Durable
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
+
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     [LibraryImport("kernel32", SetLastError = true)]

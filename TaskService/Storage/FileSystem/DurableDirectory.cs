@@ -29,6 +29,7 @@ internal sealed partial class DurableDirectory : IDisposable
         Path = path;
         this.syncFile = syncFile;
         Durable.CreateDirectory(path);
+        Durable.RequireWritable(path);
         foreach (var unfinished in Directory.GetFiles(path).Where(file => Temporary().IsMatch(file)))
         {
             DeleteQuietly(unfinished);
@@ -42,8 +43,19 @@ internal sealed partial class DurableDirectory : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Whether it is still where it was, as far as the system can tell (Linux).</summary>
-    public bool IsInPlace => place is null || PlaceOf(target) == place;
+    /// <summary>
+    /// Checks that it takes changes: it is still where it was, as far as the system can tell (Linux), and may be
+    /// written to.
+    /// </summary>
+    /// <exception cref="IOException">It does not.</exception>
+    public void RequireInPlace()
+    {
+        if (place is not null && PlaceOf(target) != place)
+        {
+            throw new IOException($"{Path} is not the directory that was there at the start");
+        }
+        Durable.RequireWritable(target, Path);
+    }
 
     /// <summary>Writes a file in place of any that has this name.</summary>
     /// <exception cref="StorageException">It is not known to be written, or there is no room and it is not.</exception>

@@ -105,6 +105,9 @@ internal sealed class FileKeys : IDisposable
     /// <inheritdoc cref="DurableDirectory.ThrowIfFailed"/>
     public void ThrowIfFailed() => directory.ThrowIfFailed();
 
+    /// <inheritdoc cref="DurableDirectory.RequireInPlace"/>
+    public void RequireInPlace() => directory.RequireInPlace();
+
     public void Dispose() => directory.Dispose();
 
     private FileInfo[] Files(string suffix) => new DirectoryInfo(directory.Path).GetFiles("*" + suffix);

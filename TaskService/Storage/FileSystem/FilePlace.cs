@@ -32,7 +32,8 @@ internal static partial class FilePlace
     private static string TargetOf(string path)
     {
         FileSystemInfo info = Directory.Exists(path) ? new DirectoryInfo(path) : new FileInfo(path);
-        return info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        var target = info.Exists ? info.ResolveLinkTarget(returnFinalTarget: true) : null;
+        return Path.TrimEndingDirectorySeparator((target ?? info).FullName);
     }
 
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

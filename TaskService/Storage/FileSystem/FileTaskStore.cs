@@ -313,14 +313,16 @@ internal sealed partial class FileTaskStore(
         task.Id + Suffix,
         JsonSerializer.SerializeToUtf8Bytes(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow));
 
-    /// <summary>Our lock is still there, in the directory that has the name, and can be written to.</summary>
+    /// <summary>Our lock and both directories are still there, and can be written to.</summary>
     private bool Check()
     {
         try
         {
-            if (!files!.IsInPlace || !IsLocked(Path.Combine(files.Path, LockName)))
+            files!.RequireInPlace();
+            keys!.RequireInPlace();
+            if (!IsLocked(Path.Combine(files.Path, LockName)))
             {
-                throw new IOException("it is not the directory that was there at the start");
+                throw new IOException($"{LockName} is not the file that was locked at the start");
             }
             return true;
         }

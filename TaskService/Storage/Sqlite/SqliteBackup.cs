@@ -13,8 +13,8 @@ internal sealed class SqliteBackup(SqlitePlace place, ILogger logger)
     private readonly string path = place.Path;
 
     /// <summary>
-    /// Makes a copy of what is committed, page by page: one file without a log, synced. The caller holds the write lock,
-    /// so that nobody changes anything between the copy and what comes after it.
+    /// Makes a copy of what is committed, page by page: one file without a log, synced. The caller holds the write
+    /// lock, so that nobody changes anything between the copy and what comes after it.
     /// </summary>
     /// <param name="step">Is about to be done; the copy is named <c>FILE.before-STEP</c>, or with a number behind that
     /// when there is one already.</param>

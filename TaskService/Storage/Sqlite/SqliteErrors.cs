@@ -17,11 +17,10 @@ internal static class SqliteErrors
         raw.SQLITE_FULL => new StorageException(ErrorKind.StorageFull, $"no room for {path}", error),
         raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_PROTOCOL => Unavailable(
             $"another process has kept {path} locked for too long", error),
-        raw.SQLITE_IOERR or raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM or raw.SQLITE_AUTH
-            or raw.SQLITE_NOMEM or raw.SQLITE_NOLFS or raw.SQLITE_INTERRUPT or raw.SQLITE_ABORT
-            or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_SCHEMA => Unavailable(
-                $"{path} cannot be used: {error.Message}", error),
-        _ => null,
+        raw.SQLITE_MISUSE or raw.SQLITE_RANGE => null,
+        // The disk, its permissions, the file. And SQLITE_ERROR or SQLITE_CONSTRAINT: statements never change, and fit
+        // the schema that was there at the start, so it is not that any more.
+        _ => Unavailable($"{path} cannot be used: {error.Message}", error),
     };
 
     private static StorageException Unavailable(string message, SqliteException error) =>

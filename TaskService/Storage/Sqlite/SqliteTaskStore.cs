@@ -70,7 +70,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         {
             if (!isReadOnly)
             {
-                Durable.CreateDirectory(Path.GetDirectoryName(path)!);
+                CreateDirectory();
             }
             else if (!File.Exists(path))
             {
@@ -148,7 +148,10 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
     public async ValueTask PingAsync(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        await writer!.Begin(_ => true).WaitAsync(cancel);
+        var probe = writer!.Begin(session => Durable.IsReadOnlyFileSystem(path)
+            ? throw new StorageException(ErrorKind.StorageUnavailable, $"{path} is on a read-only file system")
+            : Probe(session, writer.HasFailed));
+        await probe.WaitAsync(cancel);
     }
 
     public async ValueTask DisposeAsync()
@@ -167,6 +170,20 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         }
     }
 
+    /// <exception cref="IOException">The file or its directory, which gets the log, may not be written to.</exception>
+    private void CreateDirectory()
+    {
+        Durable.CreateDirectory(Path.GetDirectoryName(path)!);
+        var target = path;
+        if (File.Exists(path))
+        {
+            // Else SQLite would read it, and leave a log beside it that belongs to this user.
+            Durable.RequireWritable(path);
+            target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        }
+        Durable.RequireWritable(Path.GetDirectoryName(target)!);
+    }
+
     private async Task MigrateAsync(SqliteSession session, SqlitePlace place, CancellationToken cancel)
     {
         if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
@@ -182,6 +199,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             logger,
             cancel);
         new TutorialTable(session, path, backup, logger).TakeOver();
+        Probe(session, isWriting: false);
         place.WatchLog();
     }
 
@@ -235,6 +253,26 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             return refusal;
         });
         return await change.WaitAsync(cancel);
+    }
+
+    /// <summary>Looks whether changes can be made.</summary>
+    /// <param name="session">In a transaction that is to be committed, or that only reads.</param>
+    /// <param name="isWriting">
+    /// Whether the disk is tried as well, with a task that is gone again: after a failure, nothing else tells.
+    /// </param>
+    private bool Probe(SqliteSession session, bool isWriting)
+    {
+        // No task and no key is named so.
+        const string unused = "";
+        Find(session, unused);
+        FindKey(session, unused);
+        if (isWriting)
+        {
+            var task = new StoredTask(unused, new TaskEntry { Title = "-" });
+            session.Execute(TaskSql.Insert, command => TaskSql.SetTask(command, task));
+            session.Execute(TaskSql.Delete, command => TaskSql.SetId(command, unused));
+        }
+        return true;
     }
 
     private bool Create(SqliteSession session, StoredTask task, RememberedCreate? remember)

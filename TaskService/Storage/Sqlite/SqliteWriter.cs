@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace TaskService.Storage.Sqlite;
 
@@ -21,6 +22,12 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
     private readonly LinkedList<SqliteChange> queue = new();
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool isEnding;
+
+    /// <summary>
+    /// Whether the last change failed by the storage, other than for want of room, and none was written since. Is asked
+    /// within a change.
+    /// </summary>
+    public bool HasFailed { get; private set; }
 
     public void Start() => new Thread(RunAll) { IsBackground = true, Name = "sqlite" }.Start();
 
@@ -127,9 +134,11 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
             EndTransaction();
             session.Execute("BEGIN IMMEDIATE");
             isOfChange = true;
+            var before = raw.sqlite3_total_changes(session.Connection.Handle);
             changes.ForEach(change => change.Make(session));
             isOfChange = false;
             session.Execute("COMMIT");
+            HasFailed &= raw.sqlite3_total_changes(session.Connection.Handle) == before;
             return true;
         }
 #pragma warning disable CA1031 // Those who wait for the changes get it.
@@ -138,6 +147,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
         {
             error = failure;
             isOfChange |= SqliteErrors.IsFull(failure);
+            HasFailed |= failure is SqliteException && !SqliteErrors.IsFull(failure);
             EndTransaction();
             return false;
         }

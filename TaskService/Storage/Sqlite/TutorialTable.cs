@@ -70,7 +70,11 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
                 {
                     kept++;
                     logger.LogWarning(
-                        "Row {Row} of {Table}, id {Id}, was not taken over: {Reason}", row.RowId, Name, row.Id, problem);
+                        "Row {Row} of {Table}, id {Id}, was not taken over: {Reason}",
+                        row.RowId,
+                        Name,
+                        row.Id,
+                        problem);
                 }
                 else
                 {
