@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using TaskService.Tests.Support;
 
@@ -71,6 +72,12 @@ public sealed class IdempotencyTests
     [InlineData("\"\"")]
     [InlineData("a b")]
     [InlineData("a\tb")]
+    [InlineData("\"")]
+    [InlineData("\"a")]
+    [InlineData("a\"")]
+    [InlineData("\"a\";p=1")]
+    [InlineData("\"a\"b\"")]
+    [InlineData("\"a\",\"a\"")]
     public async Task A_key_that_is_none_is_400_but_an_invalid_body_comes_first(string key)
     {
         await using var service = await RunningService.StartAsync();
@@ -78,6 +85,21 @@ public sealed class IdempotencyTests
         await ErrorBody.AssertAsync(response, 400, "Invalid Idempotency-Key", "POST", "/tasks");
         using var invalid = await PostAsync(service, key, "{}");
         await ErrorBody.AssertAsync(invalid, 400, "JSON Schema validation failed", "POST", "/tasks");
+    }
+
+    [Theory]
+    [InlineData("k", "k")]
+    [InlineData("\"k\"", "\"k\"")]
+    [InlineData("k", "")]
+    public async Task Two_lines_with_a_key_are_400(string first, string second)
+    {
+        await using var service = await RunningService.StartAsync();
+        var answer = await RawClient.SendAsync(service.Port, Encoding.ASCII.GetBytes(
+            $"POST /tasks HTTP/1.1\r\nHost: a\r\nIdempotency-Key: {first}\r\nIdempotency-Key: {second}\r\n"
+            + $"Content-Length: {Some.TaskJson.Length}\r\n\r\n{Some.TaskJson}"));
+        Assert.Equal(400, answer.Status);
+        Assert.Contains("\"message\":\"Invalid Idempotency-Key\"", answer.Body, StringComparison.Ordinal);
+        Assert.Equal(0, await CountAsync(service));
     }
 
     [Fact]

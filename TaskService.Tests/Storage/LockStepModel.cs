@@ -71,6 +71,10 @@ internal sealed class LockStepModel
     private static string? KeyIn(string header)
     {
         var key = header is ['"', .., '"'] ? header[1..^1] : header;
+        if (key.StartsWith('"') || key.EndsWith('"'))
+        {
+            return null;
+        }
         return key.Length is >= 1 and <= 255 && key.All(c => c is > ' ' and <= '~') ? key : null;
     }
 

@@ -12,9 +12,9 @@ internal sealed class LockStepSequence
         ["zzz", "-", "0", new string('a', 64), new string('a', 65), "a_b", "a%20b", "a'b", "a.json", "~", "é"];
 
     private static readonly string[] Keys =
-        ["k", "K", "k1", "k%", "k_", "k'", "k\\", "a/b", "../k", "\"k\"", "\"", "{}", new string('k', 255)];
+        ["k", "K", "k1", "k%", "k_", "k'", "k\\", "a/b", "../k", "\"k\"", "k\"k", "{}", new string('k', 255)];
 
-    private static readonly string[] WrongKeys = ["", "\"\"", "a b", new string('k', 256)];
+    private static readonly string[] WrongKeys = ["", "\"\"", "\"", "\"k", "k\"", "a b", new string('k', 256)];
     private static readonly string[] Limits = ["1", "2", "3", "31", "32", "33", "10000", "10001", "99999999999", "007"];
     private static readonly string[] AfterTexts = ["zzz", "-", "0", "A", "00", "02"];
 

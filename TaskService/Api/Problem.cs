@@ -25,7 +25,8 @@ internal sealed record Problem(
     public static readonly Problem InvalidIdempotencyKey = new(
         StatusCodes.Status400BadRequest,
         "Invalid Idempotency-Key",
-        $"The key must have 1 to {TodoListService.KeyCharactersMax} visible ASCII characters, in quotes or not.");
+        $"The key must have 1 to {TodoListService.KeyCharactersMax} visible ASCII characters, in quotes or not, "
+        + "and comes once.");
 
     /// <summary>The one public text for the unexpected.</summary>
     public static readonly Problem Unexpected =

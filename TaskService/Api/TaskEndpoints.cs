@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text.Json;
+using Microsoft.Extensions.Primitives;
 using TaskService.Domain;
 
 namespace TaskService.Api;
@@ -62,7 +63,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         IdempotencyKey? key = null;
         if (http.Request.Headers.TryGetValue(KeyHeader, out var given))
         {
-            if (KeyIn(given.ToString()) is not { } text)
+            if (KeyIn(given) is not { } text)
             {
                 return Problem.InvalidIdempotencyKey;
             }
@@ -157,11 +158,18 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         return problem is null;
     }
 
-    /// <summary>The key in a header, without the quotes that it may have; null when it is none.</summary>
-    private static string? KeyIn(string header)
+    /// <summary>The key in a header, without the quotes that it may have; null when it is none, or when there are
+    /// several.</summary>
+    private static string? KeyIn(StringValues lines)
     {
-        var key = header is ['"', .., '"'] ? header[1..^1] : header;
-        var isKey = key.Length is >= 1 and <= TodoListService.KeyCharactersMax && key.All(c => c is > ' ' and < '\x7f');
-        return isKey ? key : null;
+        var header = lines is [{ } only] ? only : "";
+        var isQuoted = header is ['"', .., '"'];
+        var key = isQuoted ? header[1..^1] : header;
+        // Half a quoted string, or one with something behind it, is neither form.
+        var isWhole = isQuoted ? !key.Contains('"', StringComparison.Ordinal) : key is not (['"', ..] or [.., '"']);
+        return isWhole
+            && key.Length is >= 1 and <= TodoListService.KeyCharactersMax && key.All(c => c is > ' ' and < '\x7f')
+            ? key
+            : null;
     }
 }
