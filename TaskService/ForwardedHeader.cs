@@ -1,8 +1,8 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Text;
-using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.Primitives;
 using TaskService.Configuration;
-using IPNetwork = System.Net.IPNetwork;
 
 namespace TaskService;
 
@@ -20,87 +20,129 @@ internal sealed record ProxySettings(IReadOnlyList<IPNetwork> Trusted, bool Stan
 }
 
 /// <summary>
-/// Takes the address and the scheme of the client from what proxies say, as far back as they are trusted. The
-/// framework's middleware does that for <c>X-Forwarded-For</c> and <c>X-Forwarded-Proto</c>; the standard's header is
-/// put into their words first (RFC 7239 section 7.4).
+/// Takes the address and the scheme of the client from what proxies say, as far back as they are trusted. Each proxy
+/// adds to the end of what it received, so the headers are read from their ends: whatever a client has put in front
+/// is not looked at once a proxy is reached that is not trusted. The framework's middleware reads them from the front,
+/// where one quote makes all of a header unreadable.
 /// </summary>
 internal static class ForwardedHeader
 {
-    // What the middleware takes for neither an address nor a scheme, so that it goes no further back, or passes over.
-    private const string NoAddress = "unknown";
-    private const string NoScheme = "-";
-
     public static void Use(WebApplication app, ProxySettings proxies)
     {
         if (proxies.Trusted.Count == 0)
         {
             return;
         }
-        var options = new ForwardedHeadersOptions
+        app.Use((http, next) =>
         {
-            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto,
-            ForwardLimit = null,
-        };
-        options.KnownProxies.Clear();
-        options.KnownIPNetworks.Clear();
-        foreach (var network in proxies.Trusted)
+            Apply(http, proxies);
+            return next(http);
+        });
+    }
+
+    private static void Apply(HttpContext http, ProxySettings proxies)
+    {
+        var headers = http.Request.Headers;
+        foreach (var (address, scheme) in proxies.Standard
+            ? Elements(headers["Forwarded"]).Select(ParseElement)
+            : Pairs(Elements(headers["X-Forwarded-For"]), Elements(headers["X-Forwarded-Proto"])))
         {
-            options.KnownIPNetworks.Add(network);
-        }
-        if (proxies.Standard)
-        {
-            app.Use((http, next) =>
+            if (!IsTrusted(http.Connection.RemoteIpAddress, proxies))
             {
-                Translate(http.Request.Headers);
-                return next(http);
-            });
+                return;
+            }
+            if (scheme is not null && IsScheme(scheme))
+            {
+                http.Request.Scheme = scheme;
+            }
+            if (ParseAddress(address) is not { } client)
+            {
+                return;
+            }
+            (http.Connection.RemoteIpAddress, http.Connection.RemotePort) = (client.Address, client.Port);
         }
-        app.UseForwardedHeaders(options);
     }
 
-    private static void Translate(IHeaderDictionary headers)
+    private static bool IsTrusted(IPAddress? address, ProxySettings proxies)
     {
-        var elements = Parse(headers["Forwarded"]);
-        headers["X-Forwarded-For"] = string.Join(", ", elements.Select(element => element.For));
-        headers["X-Forwarded-Proto"] = string.Join(", ", elements.Select(element => element.Proto));
+        var plain = address is { IsIPv4MappedToIPv6: true } ? address.MapToIPv4() : address;
+        return plain is not null && proxies.Trusted.Any(network => network.Contains(plain));
     }
 
-    /// <summary>The elements of RFC 7239 section 4, the nearest proxy's last; none if anything is
-    /// malformed.</summary>
-    private static List<(string For, string Proto)> Parse(StringValues lines)
+    private static bool IsScheme(string text) =>
+        text.Equals("https", StringComparison.OrdinalIgnoreCase)
+        || text.Equals("http", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The elements of a list, the last one first; empty ones do not count (RFC 9110 section
+    /// 5.6.1).</summary>
+    private static IEnumerable<string> Elements(StringValues lines)
     {
-        var elements = new List<(string, string)>();
         var text = string.Join(',', lines.AsEnumerable());
-        var (at, address, scheme, any) = (0, NoAddress, NoScheme, false);
-        while (true)
+        for (var end = text.Length; end > 0;)
+        {
+            var start = StartOfLast(text, end);
+            if (text[start..end].Trim(' ', '\t') is { Length: > 0 } element)
+            {
+                yield return element;
+            }
+            end = start - 1;
+        }
+    }
+
+    /// <summary>Where the last element begins: behind the last comma that is in no quoted string.</summary>
+    private static int StartOfLast(string text, int end)
+    {
+        var quoted = false;
+        for (var at = end - 1; at >= 0; at--)
+        {
+            if (text[at] == ',' && !quoted)
+            {
+                return at + 1;
+            }
+            // A quote behind an odd number of backslashes is part of its string.
+            var escapes = text[at] == '"' ? at - 1 - text.AsSpan(0, at).LastIndexOfAnyExcept('\\') : 1;
+            quoted ^= escapes % 2 == 0;
+        }
+        return 0;
+    }
+
+    /// <summary>The customary headers: the elements of both that are as far from the end belong together.</summary>
+    private static IEnumerable<(string? Address, string? Scheme)> Pairs(
+        IEnumerable<string> addresses, IEnumerable<string> schemes)
+    {
+        using var scheme = schemes.GetEnumerator();
+        foreach (var address in addresses)
+        {
+            yield return (address.Trim('"'), scheme.MoveNext() ? scheme.Current : null);
+        }
+        if (scheme.MoveNext())
+        {
+            yield return (null, scheme.Current);
+        }
+    }
+
+    /// <summary>An element of RFC 7239 section 4; nothing of one that is malformed.</summary>
+    private static (string? Address, string? Scheme) ParseElement(string text)
+    {
+        var (address, scheme) = ((string?)null, (string?)null);
+        for (var at = 0; at < text.Length; at++)
         {
             at = SkipSpace(text, at);
-            if (at == text.Length || text[at] is ',' or ';')
+            if (at == text.Length || text[at] == ';')
             {
-                if (any && (at == text.Length || text[at] == ','))
-                {
-                    elements.Add((address, scheme));
-                    (address, scheme, any) = (NoAddress, NoScheme, false);
-                }
-                if (at == text.Length)
-                {
-                    return elements;
-                }
-                at++;
                 continue;
             }
             var equals = text.IndexOf('=', at);
             if (equals < 0 || ReadValue(text, equals + 1, out var end) is not { } value)
             {
-                return [];
+                return (null, null);
             }
-            var name = text[at..equals];
-            // Nothing that could be taken for more than one of them.
-            var plain = !value.AsSpan().ContainsAny(" ,\"\\");
-            address = plain && name.Equals("for", StringComparison.OrdinalIgnoreCase) ? value : address;
-            scheme = plain && name.Equals("proto", StringComparison.OrdinalIgnoreCase) ? value : scheme;
-            (at, any) = (end, true);
+            var name = text.AsSpan(at, equals - at);
+            address = name.Equals("for", StringComparison.OrdinalIgnoreCase) ? value : address;
+            scheme = name.Equals("proto", StringComparison.OrdinalIgnoreCase) ? value : scheme;
+            at = end;
         }
+        return (address, scheme);
     }
 
     /// <summary>A token or a quoted string, and the end of the pair behind it.</summary>
@@ -110,7 +152,7 @@ internal static class ForwardedHeader
         var value = new StringBuilder();
         var quoted = at < text.Length && text[at] == '"';
         end = quoted ? at + 1 : at;
-        while (end < text.Length && (quoted ? text[end] != '"' : text[end] is not (',' or ';' or ' ' or '\t' or '"')))
+        while (end < text.Length && (quoted ? text[end] != '"' : text[end] is not (';' or ' ' or '\t' or '"')))
         {
             end += quoted && text[end] == '\\' ? 1 : 0;
             if (end < text.Length)
@@ -123,7 +165,7 @@ internal static class ForwardedHeader
             return null;
         }
         end = SkipSpace(text, end);
-        return value.Length > 0 && (end == text.Length || text[end] is ',' or ';') ? value.ToString() : null;
+        return value.Length > 0 && (end == text.Length || text[end] == ';') ? value.ToString() : null;
     }
 
     private static int SkipSpace(string text, int at)
@@ -133,5 +175,22 @@ internal static class ForwardedHeader
             at++;
         }
         return at;
+    }
+
+    /// <summary>An address, perhaps with a port; null when it is not in the usual form, or hidden (RFC 7239 section
+    /// 6).</summary>
+    private static IPEndPoint? ParseAddress(string? text)
+    {
+        if (text?.LastIndexOf(":_", StringComparison.Ordinal) is > 0 and var hiddenPort)
+        {
+            text = text[..hiddenPort];
+        }
+        // The framework takes 1, 0x7f.1 and 010.0.0.1 for addresses, too.
+        return text is not null && IPEndPoint.TryParse(text, out var endpoint)
+            && (endpoint.AddressFamily != AddressFamily.InterNetwork
+                || text.AsSpan().SequenceEqual($"{endpoint.Address}")
+                || text.AsSpan().StartsWith($"{endpoint.Address}:"))
+            ? endpoint
+            : null;
     }
 }
