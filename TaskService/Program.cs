@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Admin;
 using TaskService.Api;
@@ -46,7 +45,7 @@ internal static class Program
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName);
         var log = new RequestLog(
             logs.Channel(LoggingSettings.LoggerName), levels, settings.Service.Name, TimeProvider.System);
-        new RefusedRequests(log).Watch(app.Services.GetRequiredService<DiagnosticListener>());
+        new RefusedRequests(log).Watch(app.Services);
         var ids = new RequestIds(settings.Service.RequestIdHeader);
         ForwardedHeader.Use(app, settings.Service.Proxies);
         var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);

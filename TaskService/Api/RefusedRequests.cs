@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using System.Net;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace TaskService.Api;
@@ -18,8 +19,26 @@ internal sealed class RefusedRequests(RequestLog log) : IObserver<KeyValuePair<s
     private static readonly Counter<long> Refusals = Meter.CreateCounter<long>(
         "taskservice.http.refusals", "{request}", "What the server refused before it was a request, by status.");
 
-    /// <summary>Listens until the source ends.</summary>
-    public void Watch(DiagnosticListener source) => source.Subscribe(this, name => name == BadRequest);
+    /// <summary>Listens until the server ends.</summary>
+    public void Watch(IServiceProvider services)
+    {
+        services.GetRequiredService<DiagnosticListener>().Subscribe(this, name => name == BadRequest);
+        services.GetRequiredService<RefusedStreams>().Watch(services.GetRequiredService<ILoggerFactory>(), this);
+    }
+
+    /// <param name="ip">Of the client.</param>
+    /// <param name="reason">In words of the server.</param>
+    /// <param name="status">Of HTTP/1.1.</param>
+    /// <param name="protocol">When it is another one, which has no statuses for this.</param>
+    public void Refuse(IPAddress? ip, string reason, int status, string? protocol = null)
+    {
+        Refusals.Add(1, new KeyValuePair<string, object?>("status", status));
+        if (LimitOf(status) is { } limit)
+        {
+            RequestLimits.CountHit(limit);
+        }
+        log.Refused(ip, reason, status, protocol);
+    }
 
     public void OnNext(KeyValuePair<string, object?> value)
     {
@@ -29,12 +48,7 @@ internal sealed class RefusedRequests(RequestLog log) : IObserver<KeyValuePair<s
         {
             return;
         }
-        Refusals.Add(1, new KeyValuePair<string, object?>("status", error.StatusCode));
-        if (LimitOf(error.StatusCode) is { } limit)
-        {
-            RequestLimits.CountHit(limit);
-        }
-        log.Refused(features.Get<IHttpConnectionFeature>()?.RemoteIpAddress, error);
+        Refuse(features.Get<IHttpConnectionFeature>()?.RemoteIpAddress, error.Message, error.StatusCode);
     }
 
     public void OnCompleted()

@@ -87,7 +87,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
     }
 
     /// <summary>One line for what the server refused before there was a request.</summary>
-    public void Refused(IPAddress? ip, BadHttpRequestException error)
+    public void Refused(IPAddress? ip, string reason, int status, string? protocol)
     {
         if (!levels.IsEnabled(LogLevel.Warning))
         {
@@ -95,9 +95,13 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         }
         var fields = Begin();
         fields.Append("ip", Address(ip));
-        fields.Append("reason", error.Message);
+        fields.Append("reason", reason);
         fields.Append(LogEvent.Message, "REFUSED");
-        fields.Append("status", error.StatusCode);
+        fields.Append("status", status);
+        if (protocol is not null)
+        {
+            fields.Append("protocol", protocol);
+        }
         Write(LogLevel.Warning, fields);
     }
 
