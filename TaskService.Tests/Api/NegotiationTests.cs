@@ -102,15 +102,34 @@ public sealed class NegotiationTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("application/json", "application/json", 201)]
+    [InlineData("application/json", "application/json; charset=utf-8", 201)]
+    [InlineData("application/json", "text/plain", 415)]
+    [InlineData("application/json", "nonsense", 415)]
+    public async Task A_type_that_is_said_twice_must_be_right_both_times(string first, string second, int status)
+    {
+        var answer = await RawClient.SendAsync(service.Port, Encoding.ASCII.GetBytes(
+            $"POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Type: {first}\r\nContent-Type: {second}\r\n"
+            + $"Content-Length: {Some.TaskJson.Length}\r\n\r\n{Some.TaskJson}"));
+        Assert.Equal(status, answer.Status);
+    }
+
+    [Theory]
     [InlineData("application/json", 201)]
     [InlineData("application/json; charset=UTF-8", 201)]
     [InlineData("application/json; charset=\"utf-8\"", 201)]
+    [InlineData("application/json; charset=utf8", 201)]
+    [InlineData("application/json; Charset=\"UTF8\"", 201)]
+    [InlineData("application/json; charset=us-ascii", 201)]
+    [InlineData("application/json; charset=utf-8, application/json", 201)]
+    [InlineData("application/x-www-form-urlencoded; charset=utf8", 201)]
     [InlineData("Application/JSON;x=y", 201)]
     [InlineData("application/x-www-form-urlencoded", 201)]
     [InlineData(null, 201)]
     [InlineData("", 201)]
     [InlineData("application/json; charset=utf-16", 415)]
     [InlineData("application/json; charset=bogus", 415)]
+    [InlineData("application/json; charset=iso-8859-1", 415)]
     [InlineData("application/merge-patch+json", 415)]
     [InlineData("text/plain", 415)]
     [InlineData("multipart/form-data; boundary=x", 415)]

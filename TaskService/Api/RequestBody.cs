@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace TaskService.Api;
@@ -84,26 +85,27 @@ internal static class RequestBody
     }
 
     /// <summary>
-    /// Whether the head says JSON, or nothing. What curl says when it is not told is read as JSON as well, but never
-    /// from a page in a browser, which may send a form anywhere without asking.
+    /// Whether the head says JSON each time that it says something, or nothing. What curl says when it is not told is
+    /// read as JSON as well, but never from a page in a browser, which may send a form anywhere without asking.
     /// </summary>
     private static bool IsJson(IHeaderDictionary headers, bool isPatch)
     {
-        var given = headers.ContentType.ToString();
-        if (given.Length == 0 || given == Json)
+        var given = headers.ContentType;
+        if (StringValues.IsNullOrEmpty(given) || given is [Json])
         {
             return true;
         }
-        if (!MediaTypeHeaderValue.TryParse(given, out var type) || (type.Charset.HasValue
-            && !HeaderUtilities.RemoveQuotes(type.Charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
-        {
-            return false;
-        }
-        return type.MediaType.Equals(Json, StringComparison.OrdinalIgnoreCase)
-            || (isPatch && type.MediaType.Equals(MergePatch, StringComparison.OrdinalIgnoreCase))
-            || (type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase)
-                && !headers.ContainsKey(HeaderNames.Origin) && !headers.ContainsKey("Sec-Fetch-Site"));
+        var isForm = !headers.ContainsKey(HeaderNames.Origin) && !headers.ContainsKey("Sec-Fetch-Site");
+        return MediaTypeHeaderValue.TryParseStrictList(given, out var types) && types.All(type => IsUtf8(type)
+            && (type.MediaType.Equals(Json, StringComparison.OrdinalIgnoreCase)
+                || (isPatch && type.MediaType.Equals(MergePatch, StringComparison.OrdinalIgnoreCase))
+                || (isForm && type.MediaType.Equals(Form, StringComparison.OrdinalIgnoreCase))));
     }
+
+    /// <summary>JSON has no charset (RFC 8259 section 11), but one that says what it is anyway does no harm.</summary>
+    private static bool IsUtf8(MediaTypeHeaderValue type) =>
+        !type.Charset.HasValue
+        || HeaderUtilities.RemoveQuotes(type.Charset).ToString().ToUpperInvariant() is "UTF-8" or "UTF8" or "US-ASCII";
 
     /// <returns>Null when it is too large.</returns>
     private static async ValueTask<byte[]?> ReadRawAsync(HttpRequest request, int bytesMax, CancellationToken cancel)
