@@ -174,4 +174,23 @@ public sealed class RequestLogTests : IAsyncLifetime
         Assert.Equal(value, line["user_agent"]);
         Assert.Equal(target, line["uri"]);
     }
+
+    [Theory]
+    [InlineData("636166c3a920e29c93", "caf\u00e9 \u2713")]
+    [InlineData("f09f9880", "\U0001F600")]
+    [InlineData("e280a8", "\u2028")]
+    [InlineData("636166e9", "caf\u00e9")]
+    [InlineData("c3a9e9", "\u00c3\u00a9\u00e9")]
+    [InlineData("eda080", "\u00ed\u00a0\u0080")]
+    [InlineData("c0af", "\u00c0\u00af")]
+    public async Task A_header_in_UTF_8_is_that_text_and_any_other_bytes_are_Latin_1(string hex, string text)
+    {
+        await service.SendRawAsync(
+        [
+            .. "GET /tasks HTTP/1.1\r\nHost: a\r\nConnection: close\r\nUser-Agent: "u8,
+            .. Convert.FromHexString(hex), .. "\r\n\r\n"u8,
+        ]);
+        var line = LogfmtLine.Parse((await files.LinesAsync("logfmt", 3))[^1]);
+        Assert.Equal(text, line["user_agent"]);
+    }
 }

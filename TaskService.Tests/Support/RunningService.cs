@@ -96,12 +96,15 @@ internal sealed class RunningService : IAsyncDisposable
     }
 
     /// <summary>Sends bytes as they are and reads until the server closes the connection.</summary>
-    public async Task<string> SendRawAsync(string request)
+    public Task<string> SendRawAsync(string request) => SendRawAsync(Encoding.Latin1.GetBytes(request));
+
+    /// <inheritdoc cref="SendRawAsync(string)"/>
+    public async Task<string> SendRawAsync(byte[] request)
     {
         using var client = new System.Net.Sockets.TcpClient();
         await client.ConnectAsync("127.0.0.1", Port);
         var stream = client.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
+        await stream.WriteAsync(request);
         using var reader = new StreamReader(stream, Encoding.Latin1);
         return await reader.ReadToEndAsync();
     }

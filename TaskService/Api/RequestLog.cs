@@ -1,5 +1,7 @@
 using System.Collections.Frozen;
 using System.Net;
+using System.Text;
+using System.Text.Unicode;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 
@@ -68,7 +70,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         }
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
-        fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? agent : null);
+        fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? Text(agent) : null);
         fields.Append("trace_id", operation.TraceId);
         if (http.Request.IsHttps)
         {
@@ -145,6 +147,17 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         var fields = threadFields ??= new FieldList();
         fields.Clear();
         return fields;
+    }
+
+    /// <summary>The text of a header, whose bytes the server gives as Latin-1: UTF-8 where they are that.</summary>
+    private static string Text(string header)
+    {
+        if (Ascii.IsValid(header))
+        {
+            return header;
+        }
+        var bytes = Encoding.Latin1.GetBytes(header);
+        return Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : header;
     }
 
     private static FieldValue Address(IPAddress? ip) =>
