@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NJsonSchema;
+using TaskService.Api.OpenApi;
 
 namespace TaskService.Tests.Support;
 
@@ -47,8 +48,8 @@ internal sealed class ApiContract
             return;
         }
         var item = ItemOf(target);
-        var node = item is null ? SharedAnswer("UnknownEndpoint", status == 404)
-            : item.GetValueOrDefault(method) is not { } operation ? SharedAnswer("MethodNotAllowed", status == 405)
+        var node = item is null ? OtherAnswer("UnknownEndpoint", status == 404)
+            : item.GetValueOrDefault(method) is not { } operation ? OtherAnswer("MethodNotAllowed", status == 405)
             : operation["responses"]![$"{status}"];
         Assert.True(node is not null, $"{answer} is not documented");
         AssertHeaders(answer, node["headers"]?.AsObject() ?? [], headers);
@@ -77,8 +78,8 @@ internal sealed class ApiContract
 
     private static string NameIn(JsonNode? reference) => ((string)reference!["$ref"]!).Split('/')[^1];
 
-    private JsonNode? SharedAnswer(string response, bool applies) =>
-        applies ? Document["components"]!["responses"]![response] : null;
+    private JsonNode? OtherAnswer(string response, bool applies) =>
+        applies ? Document[OpenApiDocument.OtherResponses]![response] : null;
 
     private Dictionary<string, JsonNode?>? ItemOf(string target)
     {

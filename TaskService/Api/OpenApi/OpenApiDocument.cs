@@ -14,7 +14,13 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
     public static readonly JsonSerializerOptions Text =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>An extension of the document: answers to requests that reach none of its operations.</summary>
+    public const string OtherResponses = "x-responses";
+
     private const string SomeRequestId = "f91bdad7db4e7ea7a66667bc755b63db";
+
+    // What is not among the statuses of the operation.
+    private const string Refused = "4XX";
 
     private static readonly ILookup<(string, string), OpenApiOperation> Known =
         OpenApiOperations.All.ToLookup(operation => (operation.Method, operation.Template));
@@ -27,12 +33,17 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             ["title"] = serviceName,
             ["version"] = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3),
             ["description"] = "A path that is not listed is 404 (`UnknownEndpoint`), and a method that a path does not "
-                + "have 405 (`MethodNotAllowed`). What is no HTTP request is refused without a body (`Refused`). "
+                + "have 405 (`MethodNotAllowed`). What is no HTTP request "
+                + "is refused without a body (`Refused`). "
                 + "A path may have one slash more at its end. Bodies may be sent with `Content-Encoding: gzip`.",
+            ["contact"] = new JsonObject { ["name"] = "The TaskService authors" },
+            ["license"] = new JsonObject { ["name"] = "MIT License", ["identifier"] = "MIT" },
         },
         ["servers"] = new JsonArray { new JsonObject { ["url"] = "/" } },
-        ["tags"] = new JsonArray([.. Known.SelectMany(group => group).Select(operation => operation.Tag).Distinct()
-            .Select(tag => new JsonObject { ["name"] = tag })]),
+        // There is no authentication.
+        ["security"] = new JsonArray(),
+        ["tags"] = new JsonArray([.. OpenApiOperations.Tags
+            .Select(tag => new JsonObject { ["name"] = tag.Name, ["description"] = tag.Description })]),
         ["paths"] = Object(routes.All.Where(route => !route.IsPage)
             .Select(route => (route.Template, (JsonNode)PathOf(route)))),
         ["components"] = new JsonObject
@@ -42,14 +53,17 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             ["headers"] = OpenApiComponents.Headers(),
             ["responses"] = new JsonObject
             {
-                ["UnknownEndpoint"] = ProblemAnswer("*", "/nope", [Problem.UnknownEndpoint], Shared("*", 404)),
-                ["MethodNotAllowed"] = ProblemAnswer(
-                    "*", "/tasks", [Problem.MethodNotAllowed], ["Allow", .. Shared("*", 405)]),
                 ["Refused"] = new JsonObject
                 {
                     ["description"] = "400, 405, 408, 414, 431 or 505, and then the connection is closed",
                 },
             },
+        },
+        [OtherResponses] = new JsonObject
+        {
+            ["UnknownEndpoint"] = ProblemAnswer("*", "/nope", [Problem.UnknownEndpoint], Shared("*", 404)),
+            ["MethodNotAllowed"] = ProblemAnswer(
+                "*", "/tasks", [Problem.MethodNotAllowed], ["Allow", .. Shared("*", 405)]),
         },
     };
 
@@ -68,9 +82,12 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
     {
         if (method == HttpMethods.Options)
         {
-            var allowed = new OpenApiOperation(method, route.Template, "", "Ask for the methods")
+            var first = OpenApiOperations.All.FirstOrDefault(operation => operation.Template == route.Template);
+            var id = first is null ? "" : $"{first.Id}Options";
+            var allowed = new OpenApiOperation(method, route.Template, id, "Ask for the methods")
             {
-                Tag = TagOf(route),
+                Tag = first?.Tag ?? route.Template,
+                Description = "Which methods this path has.",
                 Parameters = route.Template.EndsWith("{id}", StringComparison.Ordinal) ? ["id"] : [],
                 Answers = [new OpenApiAnswer(204, "`Allow` has them", ["Allow"])],
                 Problems = route.IsLimited ? [Problem.Unexpected, Problem.Overloaded] : [],
@@ -81,11 +98,13 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
         var source = method == HttpMethods.Head ? HttpMethods.Get : method;
         var known = Known[(source, route.Template)].FirstOrDefault()
             ?? new OpenApiOperation(source, route.Template, "", "");
-        return Write(method == source ? known : known with { Method = method, Id = "" });
+        return Write(method == source ? known : known with
+        {
+            Method = method,
+            Id = known.Id.Length > 0 ? $"{known.Id}Head" : "",
+            Description = "The headers of GET, without its body.",
+        });
     }
-
-    private static string TagOf(Route route) => OpenApiOperations.All
-        .FirstOrDefault(operation => operation.Template == route.Template)?.Tag ?? route.Template;
 
     private static JsonObject Write(OpenApiOperation operation)
     {
@@ -118,7 +137,8 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             .Concat(operation.Problems.GroupBy(problem => problem.Status).Select(group => (group.Key, (JsonNode)
                 ProblemAnswer(operation.Method, operation.Template, group, HeadersOf(operation, group.Key)))));
         result["responses"] = Object(answers.OrderBy(answer => answer.Item1)
-            .Select(answer => ($"{answer.Item1}", answer.Item2)));
+            .Select(answer => ($"{answer.Item1}", answer.Item2))
+            .Append((Refused, Reference("responses", "Refused"))));
         return result;
     }
 

@@ -37,6 +37,14 @@ internal static class OpenApiOperations
     private static readonly Problem[] ChangeRefusals =
         [NotFound, Problem.From(ErrorKind.VersionMismatch), .. Failures];
 
+    /// <summary>Each with what it stands for.</summary>
+    public static IReadOnlyList<(string Name, string Description)> Tags { get; } =
+    [
+        ("tasks", "The todo list"),
+        ("health", "For those who restart the service and send it traffic"),
+        ("document", "This description"),
+    ];
+
     public static IReadOnlyList<OpenApiOperation> All { get; } =
     [
         new("GET", "/tasks", "listTasks", "List tasks")
@@ -56,6 +64,7 @@ internal static class OpenApiOperations
         },
         new("POST", "/tasks", "createTask", "Create a task")
         {
+            Description = "The service chooses the id, which is in `Location`.",
             Parameters = ["Idempotency-Key"],
             Bodies = [(Json, "Task")],
             Answers = [new(201, "Where the new task is", ["ETag", "Location", ReadAfter.Header])],
@@ -67,6 +76,7 @@ internal static class OpenApiOperations
         },
         new("GET", "/tasks/{id}", "getTask", "Read a task")
         {
+            Description = "One task, with the `ETag` that conditions of later requests take.",
             Parameters = ["id", "If-None-Match", "If-Match", ReadAfter.Header],
             Answers =
             [
@@ -93,6 +103,7 @@ internal static class OpenApiOperations
         },
         new("DELETE", "/tasks/{id}", "deleteTask", "Delete a task")
         {
+            Description = "Deletes the task for good.",
             Parameters = ["id", "If-Match", "If-None-Match"],
             Answers = [new(204, "It is gone", [ReadAfter.Header])],
             Problems = [Problem.From(ErrorKind.StorageFull), .. ChangeRefusals],
@@ -100,12 +111,14 @@ internal static class OpenApiOperations
         new("GET", "/health/live", "live", "Does the process live?")
         {
             Tag = "health",
+            Description = "Answers as long as the process can; one that does not is to be restarted.",
             Answers = [new(200, "It does", [], "Health")],
             IsShared = false,
         },
         new("GET", "/health/ready", "ready", "Is it ready for requests?")
         {
             Tag = "health",
+            Description = "Whether the service is to get traffic.",
             Answers =
             [
                 new(200, "It is", [], "Health"),
@@ -116,6 +129,7 @@ internal static class OpenApiOperations
         new("GET", OpenApiEndpoint.Path, "openApi", "This document")
         {
             Tag = "document",
+            Description = "What the service can do, for clients and generators.",
             Parameters = ["If-None-Match", "If-Match"],
             Answers =
             [
