@@ -169,6 +169,15 @@ public sealed class ErrorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OPTIONS_of_the_server_says_which_methods_there_are()
+    {
+        var answer = await RawClient.SendAsync(service.Port, "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"u8.ToArray());
+        Assert.Equal(204, answer.Status);
+        Assert.Equal("DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT", answer.Header("Allow"));
+        Assert.NotNull(answer.Header("X-Request-ID"));
+    }
+
+    [Fact]
     public async Task HEAD_answers_as_GET_without_a_body()
     {
         var location = await service.CreateAsync(Some.TaskJson);

@@ -48,7 +48,8 @@ internal sealed class ApiContract
             return;
         }
         var item = ItemOf(target);
-        var node = item is null ? OtherAnswer("UnknownEndpoint", status == 404)
+        var node = target == "*" ? OtherAnswer("Server", status == 204)
+            : item is null ? OtherAnswer("UnknownEndpoint", status == 404)
             : item.GetValueOrDefault(method) is not { } operation ? OtherAnswer("MethodNotAllowed", status == 405)
             : operation["responses"]![$"{status}"];
         Assert.True(node is not null, $"{answer} is not documented");

@@ -22,6 +22,9 @@ internal sealed class Routes
 
     private readonly Dictionary<string, Route> exact = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Route> byId = new(StringComparer.Ordinal);
+    private readonly Lazy<Route> server;
+
+    public Routes() => server = new Lazy<Route>(() => Route.Of(All));
 
     /// <summary>All routes, in no order.</summary>
     public IEnumerable<Route> All => exact.Values.Concat(byId.Values);
@@ -80,7 +83,7 @@ internal sealed class Routes
             id = path[(slash + 1)..end];
             return route;
         }
-        return null;
+        return path == Route.Server ? server.Value : null;
     }
 
     /// <summary>The caller asks by the id that it was given, which may be one that the endpoint has set.</summary>
@@ -98,6 +101,9 @@ internal sealed class Routes
 /// <param name="template">Stands in log lines as <c>route</c>.</param>
 internal sealed class Route(string template)
 {
+    /// <summary>The target of OPTIONS that stands for the server as a whole (RFC 9110 section 9.3.7).</summary>
+    public const string Server = "*";
+
     private readonly OrderedDictionary<string, Endpoint> endpoints = new(StringComparer.Ordinal);
 
     public string Template { get; } = template;
@@ -115,6 +121,12 @@ internal sealed class Route(string template)
 
     /// <summary>The value of an <c>Allow</c> header.</summary>
     public string Allow { get; private set; } = "";
+
+    /// <summary>The server, which allows what any of these allows.</summary>
+    public static Route Of(IEnumerable<Route> routes) => new(Server)
+    {
+        Allow = string.Join(", ", routes.SelectMany(route => route.Methods).Distinct().Order(StringComparer.Ordinal)),
+    };
 
     public void Add(string method, Endpoint endpoint)
     {

@@ -33,7 +33,7 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             ["title"] = serviceName,
             ["version"] = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3),
             ["description"] = "A path that is not listed is 404 (`UnknownEndpoint`), and a method that a path does not "
-                + "have 405 (`MethodNotAllowed`). What is no HTTP request "
+                + "have 405 (`MethodNotAllowed`); `OPTIONS *` asks for all methods (`Server`). What is no HTTP request "
                 + "is refused without a body (`Refused`). "
                 + "A path may have one slash more at its end. Bodies may be sent with `Content-Encoding: gzip`.",
             ["contact"] = new JsonObject { ["name"] = "The TaskService authors" },
@@ -64,6 +64,11 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             ["UnknownEndpoint"] = ProblemAnswer("*", "/nope", [Problem.UnknownEndpoint], Shared("*", 404)),
             ["MethodNotAllowed"] = ProblemAnswer(
                 "*", "/tasks", [Problem.MethodNotAllowed], ["Allow", .. Shared("*", 405)]),
+            ["Server"] = new JsonObject
+            {
+                ["description"] = "`Allow` has the methods of all paths",
+                ["headers"] = HeadersFor(["Allow", .. Shared(HttpMethods.Options, 204)]),
+            },
         },
     };
 
