@@ -14,6 +14,9 @@ public sealed class HealthTests
         using var response = await service.SendAsync("GET", path);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("""{"status":"healthy"}""", await response.Content.ReadAsStringAsync());
+        Assert.Equal("no-store", response.Headers.CacheControl?.ToString());
+        using var head = await service.SendAsync("HEAD", path);
+        Assert.Equal("no-store", head.Headers.CacheControl?.ToString());
     }
 
     [Fact]
@@ -27,6 +30,7 @@ public sealed class HealthTests
         using var ready = await service.SendAsync("GET", "/health/ready");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
         Assert.Equal("""{"status":"unhealthy"}""", await ready.Content.ReadAsStringAsync());
+        Assert.Equal("no-store", ready.Headers.CacheControl?.ToString());
         using var live = await service.SendAsync("GET", "/health/live");
         Assert.Equal(HttpStatusCode.OK, live.StatusCode);
         using var tasks = await service.SendAsync("GET", "/tasks");

@@ -32,6 +32,8 @@ internal sealed class Health(HealthCheckService checks, CancellationToken stoppi
         var body = healthy ? Healthy : Unhealthy;
         http.Response.StatusCode = healthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.ContentType = "application/json; charset=utf-8";
+        // Yesterday's health from a cache would keep traffic on a service that is gone.
+        http.Response.Headers.CacheControl = "no-store";
         http.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(http.Request.Method))
         {

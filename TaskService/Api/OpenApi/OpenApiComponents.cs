@@ -126,7 +126,8 @@ internal static class OpenApiComponents
     public static JsonObject Headers() => new()
     {
         [RequestIds.Header] = Header("The id of the request, as in the log.", "f91bdad7db4e7ea7a66667bc755b63db"),
-        ["Cache-Control"] = Header("Caches have to ask each time.", "no-cache"),
+        ["Cache-Control"] = Header(
+            "Caches have to ask each time (no-cache), and keep nothing of health (no-store).", "no-cache"),
         ["Vary"] = Header("What the answer depends on; of GET and HEAD.", "Accept-Encoding", isRequired: false),
         ["ETag"] = Header("The version, and the coding if there is one.", SomeTag, isRequired: false),
         ["Link"] = Header(

@@ -112,7 +112,7 @@ internal static class OpenApiOperations
         {
             Tag = "health",
             Description = "Answers as long as the process can; one that does not is to be restarted.",
-            Answers = [new(200, "It does", [], "Health")],
+            Answers = [new(200, "It does", ["Cache-Control"], "Health")],
             IsShared = false,
         },
         new("GET", "/health/ready", "ready", "Is it ready for requests?")
@@ -121,8 +121,8 @@ internal static class OpenApiOperations
             Description = "Whether the service is to get traffic.",
             Answers =
             [
-                new(200, "It is", [], "Health"),
-                new(503, "It stops, or its storage takes no changes", [], "Health"),
+                new(200, "It is", ["Cache-Control"], "Health"),
+                new(503, "It stops, or its storage takes no changes", ["Cache-Control"], "Health"),
             ],
             IsShared = false,
         },
