@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace TaskService.Telemetry;
 
 /// <summary>
-/// The way to observe code: <c>Operations.Run(".parse", operation =&gt; …)</c>, or <see cref="RunAsync{T}"/> where the
-/// code awaits. What nobody reads costs little and changes nothing.
+/// The way to observe code: <c>Operations.Run(".parse", operation =&gt; Parse(text))</c>, or RunAsync where the code
+/// awaits. What nobody reads costs little and changes nothing.
 /// </summary>
 public static class Operations
 {

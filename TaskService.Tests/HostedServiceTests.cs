@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TaskService.Configuration;
@@ -22,23 +21,16 @@ public sealed class HostedServiceTests : IDisposable
     public async Task A_background_service_that_fails_stops_the_service_in_order_and_is_the_reason(Type failure)
     {
         var worker = new Worker { Stopping = new TaskCompletionSource() };
-        await using var service = await StartAsync(worker);
-        using var client = new TcpClient();
-        await client.ConnectAsync("127.0.0.1", service.Port);
-        var stream = client.GetStream();
-        using var reader = new StreamReader(stream);
-        await stream.WriteAsync(
-            "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
-        Assert.Equal("HTTP/1.1 100 Continue", await reader.ReadLineAsync());
+        await using var service = await StartAsync(worker, service: HeldRequest.Service);
+        using var inFlight = await HeldRequest.BeginAsync(service.Port);
         Assert.Equal(HttpStatusCode.OK, await ReadyAsync(service));
 
         // Of the second kind is the timeout of a client that nobody catches.
         worker.Work.SetException((Exception)Activator.CreateInstance(failure, "first\nsecond")!);
         await Until.TrueAsync(() => worker.IsStopping, "the stop");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await ReadyAsync(service));
-        await stream.WriteAsync("{\"title\":\"t\"}"u8.ToArray());
         worker.Stopping.SetResult();
-        Assert.Contains("HTTP/1.1 201 Created", await reader.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Contains("HTTP/1.1 201 Created", await inFlight.FinishAsync(), StringComparison.Ordinal);
 
         var reason = $"{failure.Name}: first\nsecond";
         Assert.Equal($"background service {typeof(Worker)} failed: {reason}", await service.StopAsync());
@@ -159,7 +151,7 @@ public sealed class HostedServiceTests : IDisposable
 
     private Task<RunningService> StartAsync(
         IHostedService hosted, Action<IServiceCollection>? setup = null, string service = "") =>
-        RunningService.StartAsync(logging: files.Yaml, service: service, setup: builder =>
+        RunningService.StartAsync(logging: files.Yaml, service: service, http: HeldRequest.Http, setup: builder =>
         {
             Add(builder.Services, hosted);
             setup?.Invoke(builder.Services);

@@ -4,7 +4,7 @@ namespace TaskService;
 
 /// <summary>
 /// Counts TLS handshakes that fail, and logs them once a minute at most: a certificate that no client accepts is seen
-/// in no other way. The server gives the reason to its logger only, at debug; so this is a log provider that gets
+/// in no other way. The server gives the reason to its logger only, at debug; so this is a log provider, which gets
 /// nothing else.
 /// </summary>
 /// <param name="services">Gives the logger, which cannot be made before the providers of all loggers.</param>
@@ -33,8 +33,7 @@ internal sealed partial class FailedHandshakes(IServiceProvider services, TimePr
     /// <summary>Has the server's reasons handed to this provider.</summary>
     public static void AddTo(IServiceCollection services)
     {
-        services.AddSingleton<ILoggerProvider>(
-            all => new FailedHandshakes(all, all.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ILoggerProvider, FailedHandshakes>();
         services.Configure<LoggerFilterOptions>(options =>
         {
             var provider = typeof(FailedHandshakes).FullName;
