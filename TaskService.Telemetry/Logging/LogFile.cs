@@ -2,19 +2,29 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// A file that lines are appended to: rotated by size, and opened anew when someone moved, removed or truncated it, or
-/// when it could not be written for a while. No other process may write to it.
+/// when it could not be written for a while. No other process may write to it. Only regular files are renamed; of a
+/// symbolic link, followed once, that is its target. A device, such as <c>/dev/null</c>, is written and never rotated.
 /// </summary>
 internal sealed class LogFile : LogTarget
 {
     private readonly LogFileSettings settings;
+    private readonly string path;
     private FileStream? file;
+    private bool isRegular;
 
     /// <exception cref="IOException">It cannot be opened for writing, or is not a regular file.</exception>
     /// <exception cref="UnauthorizedAccessException">It cannot be opened for writing.</exception>
     public LogFile(LogFileSettings settings)
     {
         this.settings = settings;
+        path = TargetOf(settings.Path);
         file = Open();
+        if (TargetOf(path) is var target && target != path)
+        {
+            // The target of a link, which was not there before.
+            path = target;
+            isRegular = IsRegular(path);
+        }
     }
 
     /// <summary>Opens it.</summary>
@@ -33,7 +43,7 @@ internal sealed class LogFile : LogTarget
         }
     }
 
-    private bool Rotates => settings is { BytesMax: > 0, BackupCount: > 0 };
+    private bool Rotates => isRegular && settings is { BytesMax: > 0, BackupCount: > 0 };
 
     public override int Write(ReadOnlySpan<byte> lines)
     {
@@ -60,6 +70,19 @@ internal sealed class LogFile : LogTarget
             Close();
         }
         return written;
+    }
+
+    public override void Reopen()
+    {
+        Close();
+        try
+        {
+            file = Open();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // The next write tries again, and its lines are counted when it fails.
+        }
     }
 
     protected override void Dispose(bool disposing) => Close();
@@ -91,11 +114,9 @@ internal sealed class LogFile : LogTarget
         }
     }
 
-    // Nobody else writes to it: a file at the path with another length is another file, or this one truncated.
     private FileStream Opened()
     {
-        var there = new FileInfo(settings.Path);
-        if (file is null || !there.Exists || there.Length != file.Position)
+        if (file is null || (isRegular && HasMoved(file)))
         {
             Close();
             file = Open();
@@ -103,19 +124,30 @@ internal sealed class LogFile : LogTarget
         return file;
     }
 
+    // Nobody else writes to it: a file at the path with another length is another file, or this one truncated.
+    private bool HasMoved(FileStream open)
+    {
+        var there = new FileInfo(path);
+        return !there.Exists || there.Length != open.Position;
+    }
+
     /// <summary>Begins a new file; where that cannot be done, it goes on in the old one, over its limit.</summary>
     private FileStream Rotated(FileStream open)
     {
         try
         {
-            for (var i = settings.BackupCount - 1; i >= 1; i--)
+            var all = Enumerable.Range(1, settings.BackupCount).Select(i => $"{path}.{i}").Prepend(path).ToList();
+            if (!IsRegular(path) || all.Exists(one => Path.Exists(one) && !IsRegular(one)))
             {
-                if (File.Exists($"{settings.Path}.{i}"))
+                return open;
+            }
+            for (var i = settings.BackupCount; i >= 1; i--)
+            {
+                if (File.Exists(all[i - 1]))
                 {
-                    File.Move($"{settings.Path}.{i}", $"{settings.Path}.{i + 1}", overwrite: true);
+                    File.Move(all[i - 1], all[i], overwrite: true);
                 }
             }
-            File.Move(settings.Path, $"{settings.Path}.1", overwrite: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -133,17 +165,72 @@ internal sealed class LogFile : LogTarget
 
     private FileStream Open()
     {
-        if (Path.GetDirectoryName(Path.GetFullPath(settings.Path)) is { } directory)
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is { } directory)
         {
             Directory.CreateDirectory(directory);
         }
-        var opened = new FileStream(
-            settings.Path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-        if (opened.CanSeek)
+        // Opened for writing alone, a pipe would wait for its reader.
+        var opened = File.Exists(path) && !CanSeek(path) ? null : new FileStream(
+            path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (opened is not { CanSeek: true })
         {
-            return opened;
+            opened?.Dispose();
+            throw new IOException("it is not a regular file (a handler of type console writes to standard output)");
         }
-        opened.Dispose();
-        throw new IOException("it is not a regular file (a handler of type console writes to standard output)");
+        isRegular = IsRegular(path);
+        return opened;
     }
+
+    private static string TargetOf(string path) =>
+        new FileInfo(path) is { LinkTarget: not null } link
+        && link.ResolveLinkTarget(returnFinalTarget: true) is { Exists: true } target ? target.FullName : path;
+
+    private static bool CanSeek(string path)
+    {
+        if (new FileInfo(path).Length > 0)
+        {
+            return true;
+        }
+        try
+        {
+            using var open = OpenBothWays(path);
+            return open.CanSeek;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // It may be for writing only, which is all that is necessary.
+            return true;
+        }
+    }
+
+    // No call of .NET says it. Pipes and devices have no length, and cannot be given one.
+    private static bool IsRegular(string path)
+    {
+        var there = new FileInfo(path);
+        if (!there.Exists || there.LinkTarget is not null)
+        {
+            return false;
+        }
+        try
+        {
+            if (there.Length == 0)
+            {
+                using var open = OpenBothWays(path);
+                open.SetLength(open.Length);
+            }
+            return true;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // As above.
+            return true;
+        }
+        catch (Exception error) when (error is IOException or NotSupportedException or ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private static FileStream OpenBothWays(string path) => new(
+        path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
 }

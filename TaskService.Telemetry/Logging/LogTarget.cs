@@ -7,6 +7,12 @@ public abstract class LogTarget : IDisposable
     /// <returns>How many bytes are written; less than all when it failed, and then up to the end of a line.</returns>
     public abstract int Write(ReadOnlySpan<byte> lines);
 
+    /// <summary>Opens it anew, when it is a file. Never throws.</summary>
+    public virtual void Reopen()
+    {
+        // There is nothing to open.
+    }
+
     public void Dispose()
     {
         Dispose(disposing: true);
