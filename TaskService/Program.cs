@@ -56,12 +56,12 @@ internal static class Program
 
     internal static async Task<int> RunAsync(CommandLineOptions options, Action<WebApplicationBuilder>? setup = null)
     {
+        using var signals = new StopSignals(TimeProvider.System);
         var (settings, source) = Settings.Load(options);
         if (options.PrintConfig || options.CheckConfig)
         {
             return CommandLine.Show(source, settings.Warnings, options.PrintConfig);
         }
-        using var signals = new StopSignals(TimeProvider.System);
         try
         {
             return options.MigrateOnly

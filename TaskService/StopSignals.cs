@@ -2,7 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace TaskService;
 
-/// <summary>SIGTERM and SIGINT: the first asks the service to stop, the second ends the process at once.</summary>
+/// <summary>
+/// SIGTERM, SIGINT and SIGQUIT: the first asks the service to stop, the second ends the process at once. SIGHUP has the
+/// log files opened anew, and ends nothing.
+/// </summary>
 internal sealed class StopSignals : IDisposable
 {
     // A signal to a group of processes comes twice, when the one that started us passes it on as well.
@@ -23,13 +26,28 @@ internal sealed class StopSignals : IDisposable
         [
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => signal.Cancel = Take()),
             PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => signal.Cancel = Take()),
+            PosixSignalRegistration.Create(PosixSignal.SIGQUIT, signal => signal.Cancel = Take()),
+            .. OperatingSystem.IsWindows() ? [] : new[]
+            {
+                PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+                {
+                    signal.Cancel = true;
+                    Hangup?.Invoke();
+                }),
+            },
         ];
     }
 
-    /// <summary>Cancelled by the first signal.</summary>
+    /// <summary>
+    /// Called for each SIGHUP, on a thread of its own; null to ignore it. On Windows that is a console that closes, and
+    /// is left to the system.
+    /// </summary>
+    public Action? Hangup { get; set; }
+
+    /// <summary>Cancelled by the first signal to stop.</summary>
     public CancellationToken First => first.Token;
 
-    /// <summary>Completes when the first signal has come.</summary>
+    /// <summary>Completes when the first signal to stop has come.</summary>
     public Task WaitAsync() => came.Task;
 
     public void Dispose()

@@ -25,6 +25,8 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly WebApplication app;
     private readonly ITaskStore store;
     private readonly IHostApplicationLifetime lifetime;
+    private readonly LogChannel channel;
+    private readonly ILogger levels;
     private readonly List<(BackgroundService Service, Task Watch)> background = [];
     private readonly Lazy<Task<string?>> stopped;
     private string? failure;
@@ -36,6 +38,8 @@ internal sealed class TodoListHost : IAsyncDisposable
         app = Program.Build(settings, logs, telemetry, setup, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
         lifetime = app.Lifetime;
+        channel = logs.Channel(LoggingSettings.LoggerName);
+        levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name);
         stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
@@ -51,6 +55,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         Settings settings, StopSignals signals, Action<WebApplicationBuilder>? setup)
     {
         await using var host = await StartAsync(settings, signals.First, setup);
+        signals.Hangup = host.ReopenLogs;
         await Task.WhenAny(signals.WaitAsync(), host.ApplicationStoppingAsync());
         return await host.StopAsync() is { } failure ? await ExitCodes.FailAsync(failure) : ExitCodes.Fine;
     }
@@ -118,6 +123,13 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// </summary>
     /// <returns>The failure that stopped it or came with stopping, in one line; null when there was none.</returns>
     public Task<string?> StopAsync() => stopped.Value;
+
+    /// <summary>Opens all log files anew, and says so.</summary>
+    public void ReopenLogs()
+    {
+        logs.Reopen();
+        Log("LOG FILES REOPENED");
+    }
 
     /// <summary>Completes when something within has stopped the application.</summary>
     public async Task ApplicationStoppingAsync()
@@ -268,9 +280,7 @@ internal sealed class TodoListHost : IAsyncDisposable
 
     private void Log(LogLevel level, Field[] fields)
     {
-        var channel = logs.Channel(LoggingSettings.LoggerName);
-        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name);
-        if (logger.IsEnabled(level))
+        if (levels.IsEnabled(level))
         {
             channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, level, fields));
         }

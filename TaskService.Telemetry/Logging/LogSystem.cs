@@ -48,6 +48,15 @@ public sealed class LogSystem : ILoggerProvider
 
     public ILogger CreateLogger(string categoryName) => new ChannelLogger(Channel(categoryName));
 
+    /// <summary>Opens all files anew, before the next line is written.</summary>
+    public void Reopen()
+    {
+        foreach (var handler in handlers.Values)
+        {
+            handler.Writer.Reopen();
+        }
+    }
+
     /// <summary>Writes what waits, for five seconds at most, and closes all handlers.</summary>
     public void Dispose()
     {

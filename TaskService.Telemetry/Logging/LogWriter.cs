@@ -35,6 +35,7 @@ public sealed class LogWriter : IDisposable
     private byte[] writing = new byte[64 * 1024];
     private int length;
     private bool closed;
+    private bool isReopened;
     private long dropped;
 
     // Of the thread that writes: the count before the drops that go on, null when none do, and the last one seen.
@@ -78,6 +79,19 @@ public sealed class LogWriter : IDisposable
         }
     }
 
+    /// <summary>Has the target opened anew before the next line is written, and soon if there is none.</summary>
+    public void Reopen()
+    {
+        lock (gate)
+        {
+            if (!closed)
+            {
+                isReopened = true;
+                wake.Set();
+            }
+        }
+    }
+
     /// <summary>Begins to write what waits. What comes afterwards is dropped.</summary>
     public void Close()
     {
@@ -115,7 +129,7 @@ public sealed class LogWriter : IDisposable
 
     private void Run()
     {
-        bool stopping;
+        bool stopping, reopens;
         int batch;
         do
         {
@@ -127,6 +141,11 @@ public sealed class LogWriter : IDisposable
                 lock (gate)
                 {
                     (filling, writing, batch, length) = (writing, filling, length, 0);
+                    (reopens, isReopened) = (isReopened, false);
+                }
+                if (reopens)
+                {
+                    target.Reopen();
                 }
                 var lines = writing.AsSpan(0, batch);
                 if (lines[Write(lines)..].Count((byte)'\n') is > 0 and var lost)

@@ -1,10 +1,11 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Processes;
 
-/// <summary>SIGTERM and SIGINT to the real process.</summary>
+/// <summary>SIGTERM, SIGINT, SIGQUIT and SIGHUP to the real process.</summary>
 [Trait("Suite", "integration")]
 public sealed class ShutdownTests : IDisposable
 {
@@ -15,6 +16,7 @@ public sealed class ShutdownTests : IDisposable
     [Theory]
     [InlineData("TERM", "memory:")]
     [InlineData("INT", "memory:")]
+    [InlineData("QUIT", "memory:")]
     [InlineData("TERM", "fs: store")]
     [InlineData("INT", "fs: store")]
     public async Task Under_load_every_request_whose_head_was_read_is_answered_and_all_lines_are_there(
@@ -49,21 +51,13 @@ public sealed class ShutdownTests : IDisposable
     [Fact]
     public async Task A_request_in_flight_is_finished()
     {
-        using var process = await StartAsync("memory:");
+        using var process = await StartAsync("memory:", HeldRequest.Service);
         var address = await process.ListeningAsync();
-        using var client = new TcpClient();
-        await client.ConnectAsync(address.Host, address.Port);
-        var stream = client.GetStream();
-        using var reader = new StreamReader(stream);
-        await stream.WriteAsync(
-            "POST /tasks HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\nExpect: 100-continue\r\n\r\n"u8.ToArray());
-        // The server asks for the body: it has read the head, and the endpoint waits.
-        Assert.Equal("HTTP/1.1 100 Continue", await reader.ReadLineAsync());
+        using var inFlight = await HeldRequest.BeginAsync(address.Port);
         process.Signal("TERM");
         await Until.TrueAsync(
             () => process.Output.Any(line => line.Contains("SHUTTING DOWN", StringComparison.Ordinal)), "the line");
-        await stream.WriteAsync("{\"title\":\"t\"}"u8.ToArray());
-        Assert.Contains("HTTP/1.1 201 Created", await reader.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Contains("HTTP/1.1 201 Created", await inFlight.FinishAsync(), StringComparison.Ordinal);
         Assert.Equal(0, await process.ExitAsync());
     }
 
@@ -100,6 +94,47 @@ public sealed class ShutdownTests : IDisposable
             },
             "the end");
         Assert.Equal(128 + 15, await process.ExitAsync());
+    }
+
+    [Fact]
+    public async Task A_hangup_reopens_the_log_files_and_ends_nothing_whenever_it_comes()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/mkfifo"), "needs mkfifo");
+        // A start that goes on when the test has written the configuration.
+        using (var mkfifo = Process.Start("mkfifo", directory.File("c.yaml")))
+        {
+            await mkfifo.WaitForExitAsync();
+        }
+        using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0");
+        var opened = Task.Run(() => new StreamWriter(directory.File("c.yaml")));
+        await using (var config = await opened.WaitAsync(Until.Limit))
+        {
+            process.Signal("HUP");
+            await config.WriteAsync($$"""
+                service: { {{HeldRequest.Service}} }
+                http: { {{HeldRequest.Http}} }
+                task-db: { memory: }
+                logging:
+                  handlers: { console: { type: console }, errors: { type: file, path: errors.log, level: error } }
+                """);
+        }
+        var address = await process.ListeningAsync();
+
+        File.Move(directory.File("errors.log"), directory.File("moved.log"));
+        process.Signal("HUP");
+        await Until.TrueAsync(() => File.Exists(directory.File("errors.log")), "the file");
+        await Until.TrueAsync(() => Messages(process).Contains("LOG FILES REOPENED"), "the line");
+
+        using var inFlight = await HeldRequest.BeginAsync(address.Port);
+        process.Signal("TERM");
+        await Until.TrueAsync(() => Messages(process).Contains("SHUTTING DOWN"), "the line");
+        process.Signal("HUP");
+        await Until.TrueAsync(
+            () => Messages(process).Count(message => message == "LOG FILES REOPENED") == 2, "the second line");
+        Assert.Contains("HTTP/1.1 201 Created", await inFlight.FinishAsync(), StringComparison.Ordinal);
+        Assert.Equal(0, await process.ExitAsync());
+        Assert.Empty(process.Errors);
+        Assert.Equal("STOPPED", Messages(process)[^1]);
     }
 
     [Fact]
@@ -146,9 +181,16 @@ public sealed class ShutdownTests : IDisposable
         Assert.Contains("Task1", task, StringComparison.Ordinal);
     }
 
+    private static List<string?> Messages(ServiceProcess process) =>
+        [.. process.Output.Select(line => LogfmtLine.ParseBrief(line)["message"])];
+
     private async Task<ServiceProcess> StartAsync(string taskDb, string service = "")
     {
-        await File.WriteAllTextAsync(directory.File("c.yaml"), $"service: {{ {service} }}\ntask-db: {{ {taskDb} }}\n");
+        await File.WriteAllTextAsync(directory.File("c.yaml"), $$"""
+            service: { {{service}} }
+            http: { {{HeldRequest.Http}} }
+            task-db: { {{taskDb}} }
+            """);
         return ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0");
     }
 
