@@ -9,9 +9,19 @@ internal static class DotnetCommand
     private static readonly TimeSpan TimeMax = TimeSpan.FromMinutes(15);
 
     /// <summary>Any exit code but 0 fails the test and shows what was written to both streams.</summary>
-    public static async Task AssertRunsAsync(string directory, params string[] arguments)
+    public static Task AssertRunsAsync(string directory, params string[] arguments) =>
+        AssertRunsAsync(directory, [], arguments);
+
+    /// <summary>Any exit code but 0 fails the test and shows what was written to both streams.</summary>
+    /// <returns>That.</returns>
+    public static async Task<string> AssertRunsAsync(
+        string directory, (string Name, string Value)[] environment, params string[] arguments)
     {
         using var process = new Process { StartInfo = StartInfo(directory, arguments) };
+        foreach (var (name, value) in environment)
+        {
+            process.StartInfo.Environment[name] = value;
+        }
         var output = new StringBuilder();
         process.OutputDataReceived += Keep;
         process.ErrorDataReceived += Keep;
@@ -29,6 +39,7 @@ internal static class DotnetCommand
             Assert.Fail($"{Command()} did not end within {TimeMax}:\n{Text()}");
         }
         Assert.True(process.ExitCode == 0, $"{Command()} ended with {process.ExitCode}:\n{Text()}");
+        return Text();
 
         string Command() => $"dotnet {string.Join(' ', arguments)}";
 

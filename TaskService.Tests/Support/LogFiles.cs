@@ -1,7 +1,8 @@
 namespace TaskService.Tests.Support;
 
 /// <summary>A service's log in files of three formats, to be read when it has been written.</summary>
-internal sealed class LogFiles : IDisposable
+/// <param name="level">Of the service's logger, and of the files that have all of it.</param>
+internal sealed class LogFiles(string level = "debug") : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
 
@@ -12,11 +13,11 @@ internal sealed class LogFiles : IDisposable
             audit: { format: logfmt, fields: [time, req_id, method, uri, status, nothing] }
           handlers:
             brief: { type: file, path: '{{directory.File("brief")}}', level: info, format: brief }
-            logfmt: { type: file, path: '{{directory.File("logfmt")}}', level: debug, format: logfmt }
-            json: { type: file, path: '{{directory.File("json")}}', level: debug, format: json }
+            logfmt: { type: file, path: '{{directory.File("logfmt")}}', level: {{level}}, format: logfmt }
+            json: { type: file, path: '{{directory.File("json")}}', level: {{level}}, format: json }
             audit: { type: file, path: '{{directory.File("audit")}}', level: info, format: audit }
           loggers:
-            taskservice: { level: debug, handlers: [brief, logfmt, json, audit], propagate: false }
+            taskservice: { level: {{level}}, handlers: [brief, logfmt, json, audit], propagate: false }
             Microsoft: { level: warning, handlers: [logfmt] }
           root: { level: warning, handlers: [brief] }
         """;
@@ -46,5 +47,9 @@ internal sealed class LogFiles : IDisposable
         return text[..(text.LastIndexOf('\n') + 1)].Split('\n')[..^1];
     }
 
-    public void Dispose() => directory.Dispose();
+    public void Dispose()
+    {
+        TestLog.Show("the log", Read("logfmt"));
+        directory.Dispose();
+    }
 }

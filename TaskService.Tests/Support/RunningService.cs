@@ -11,11 +11,12 @@ namespace TaskService.Tests.Support;
 internal sealed class RunningService : IAsyncDisposable
 {
     private readonly TodoListHost host;
+    private readonly LogFiles? files;
     private TemporaryDirectory? directory;
 
-    private RunningService(TodoListHost host)
+    private RunningService(TodoListHost host, LogFiles? files)
     {
-        this.host = host;
+        (this.host, this.files) = (host, files);
         Client = new HttpClient(new ContractHandler())
         {
             BaseAddress = new Uri($"http://127.0.0.1:{host.Port}"),
@@ -27,27 +28,21 @@ internal sealed class RunningService : IAsyncDisposable
 
     public int Port => host.Port;
 
-    /// <summary>
-    /// What is logged when a test does not care: nothing, or to the console at this level, to debug a test.
-    /// </summary>
-    private static string Quiet =>
-        "logging: { handlers: { console: { type: console, level: "
-        + (Environment.GetEnvironmentVariable("TASKSERVICE_TEST_LOG") ?? "none")
-        + " } } }";
-
     public static async Task<RunningService> StartAsync(
         string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false,
         Action<WebApplicationBuilder>? setup = null)
     {
+        // What is logged when a test does not care: nothing, unless it is to be shown.
+        var files = logging is null && TestLog.Level is { } level ? new LogFiles(level) : null;
         var yaml = $$"""
             service: { address: 127.0.0.1, port: 0, {{service}} }
             http: { {{http}} }
             task-db: { {{taskDb}} }
-            {{logging ?? Quiet}}
+            {{logging ?? files?.Yaml ?? "logging: { handlers: { console: { type: console, level: none } } }"}}
             """;
         var (settings, _) = Settings.Read(
             "test.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions(Debug: debug));
-        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None, setup));
+        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None, setup), files);
     }
 
     /// <summary>On an engine by its name; files go to a directory that is removed with the service.</summary>
@@ -119,6 +114,7 @@ internal sealed class RunningService : IAsyncDisposable
     {
         Client.Dispose();
         await host.DisposeAsync();
+        files?.Dispose();
         directory?.Dispose();
     }
 }

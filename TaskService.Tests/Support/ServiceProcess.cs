@@ -166,6 +166,8 @@ internal sealed class ServiceProcess : IDisposable
     public void Dispose()
     {
         Kill();
+        TestLog.Show(string.Join(' ', process.StartInfo.ArgumentList.Prepend(process.StartInfo.FileName)), output);
+        TestLog.Show("its standard error", errors);
         process.Dispose();
     }
 
