@@ -36,6 +36,8 @@ internal static class Repository
 internal static class Verbs
 {
     private const string NoBenchmarks = "FullyQualifiedName!~Benchmark";
+    private const string NoSoak = $"{NoBenchmarks}&Suite!=soak";
+    private const string NoTemplate = $"{NoSoak}&Suite!=template";
     // Verbs of the benchmarks, which read their options themselves.
     private static readonly string[] Measuring = ["bench", "outlets", "telemetry", "micro", "profile"];
     private static readonly Rates Least = new();
@@ -43,7 +45,7 @@ internal static class Verbs
         Usage: dotnet run.cs -- VERB [options]
 
           run [args]                  start {Repository.Service}; every argument is passed on to it
-          test [-v] [--suite SUITE]   run the tests; -v names each one; SUITE is unit, integration or all (the default)
+          test [-v] [--suite SUITE]   run the tests; -v names each one; SUITE is unit, integration or long
           typecheck                   build the solution; warnings are errors
           lint                        fail if a file is not formatted
           format                      format every file
@@ -59,7 +61,7 @@ internal static class Verbs
           micro [--filter '*Line*']   time the line, the readers and the mappings alone
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods
-          check [--long]              typecheck, lint, tests and coverage; --long: with the longer tests, as CI does
+          check [--long]              typecheck, lint, long tests too, coverage; --long: and a generated service, as CI
           stress [--filter EXPRESSION]
                                       run the tests with a busy loop on each core beside them
           soak [--filter EXPRESSION]  run the tests with the counts of a release: takes an hour or more
@@ -112,10 +114,11 @@ internal static class Verbs
     {
         string[] filter = options.GetValueOrDefault("--suite", "all") switch
         {
-            "unit" => ["--filter", $"{NoBenchmarks}&Suite!=integration&Suite!=template&Suite!=soak"],
+            "unit" => ["--filter", $"{NoTemplate}&Suite!=integration&Suite!=long"],
             "integration" => ["--filter", "Suite=integration"],
+            "long" => ["--filter", "Suite=long"],
             "all" => [],
-            var suite => throw new UsageException($"unknown suite '{suite}': it is unit, integration or all"),
+            var suite => throw new UsageException($"unknown suite '{suite}': it is unit, integration, long or all"),
         };
         return TestRun.Start(options.ContainsKey("-v") ? "normal" : "minimal", filter);
     }
@@ -129,7 +132,7 @@ internal static class Verbs
     private static int Cover(Given options)
     {
         var least = new Rates(options.Percent("--line", Least.Line), options.Percent("--branch", Least.Branch));
-        var tested = TestRun.StartWithCoverage();
+        var tested = TestRun.StartWithCoverage("--filter", NoTemplate);
         return FirstFailure(tested, Coverage.Report(least));
     }
 
@@ -142,10 +145,9 @@ internal static class Verbs
         {
             return built;
         }
-        // The tests are worth running whatever the files look like.
         var linted = Verdict("formatted", Lint());
-        string[] filter = options.ContainsKey("--long") ? ["--filter", $"{NoBenchmarks}&Suite!=soak"] : [];
-        var ran = TestRun.StartWithCoverage(["--no-build", .. filter]);
+        var filter = options.ContainsKey("--long") ? NoSoak : NoTemplate;
+        var ran = TestRun.StartWithCoverage("--no-build", "--filter", filter);
         var results = TestResults.Read(Repository.CoverageFolder);
         var flaky = FlakyTests.RunAgain(results);
         var failed = results.Failed.Count - flaky;

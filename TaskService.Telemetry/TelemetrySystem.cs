@@ -111,8 +111,11 @@ public sealed class TelemetrySystem : IAsyncDisposable
         {
             return Operation.None;
         }
-        // One that nobody reads is there all the same: what code sets within it must not become its parent's.
-        var (type, parent) = OperationName.Resolve(name, current);
+        // One that nobody reads is there all the same: what code sets within it must not become its parent's. Of its
+        // name nothing is asked any more, but for whose child it is.
+        var (type, parent) = HasReaders || !name.StartsWith('.')
+            ? OperationName.Resolve(name, current)
+            : (name, current);
         var rule = sample ?? SampleOf(type);
         return Begin(new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)
         {

@@ -8,7 +8,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests;
 
 /// <summary>The command <c>copy</c>, as an operator gives it.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class StoreCopyTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();
@@ -155,7 +155,7 @@ public sealed class StoreCopyTests : IDisposable
                 old.Connection,
                 "BEGIN IMMEDIATE",
                 MigrationsTests.HasTable,
-                _ => { },
+                null,
                 NullLogger.Instance,
                 CancellationToken.None);
         }

@@ -3,7 +3,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests;
 
 /// <summary>The README says how to see the log of services that tests start.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class TestLogTests
 {
     [Fact]

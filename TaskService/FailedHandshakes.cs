@@ -77,11 +77,11 @@ internal sealed partial class FailedHandshakes(IServiceProvider services, TimePr
 
     private void Report()
     {
-        LogFailures(services.GetRequiredService<ILogger<FailedHandshakes>>(), count, reason);
-        count = 0;
         isTimerSet = true;
         timer?.Dispose();
         timer = time.CreateTimer(_ => ReportRest(), null, Every, Timeout.InfiniteTimeSpan);
+        LogFailures(services.GetRequiredService<ILogger<FailedHandshakes>>(), count, reason);
+        count = 0;
     }
 
     // Those that came after the one that was logged at once.

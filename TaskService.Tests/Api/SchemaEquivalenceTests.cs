@@ -18,7 +18,7 @@ public sealed class SchemaEquivalenceTests
         var text = await File.ReadAllTextAsync(TestRoot.File("schema", "todoList-v1.0.json"));
         var schema = await JsonSchema.FromJsonAsync(text);
         var (compared, accepted) = (0, 0);
-        var config = Config.QuickThrowOnFailure.WithMaxTest(TestRoot.Scale(2_000, 100_000));
+        var config = Config.QuickThrowOnFailure.WithMaxTest(TestRoot.Scale(1_000, 100_000));
         Prop.ForAll(SomeJson.Documents.ToArbitrary(), document =>
         {
             if (Verdict(document) is not { } verdict)

@@ -5,7 +5,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Processes;
 
 /// <summary>Whatever becomes of those who take the log, requests are answered, and no line is lost uncounted.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class LogTargetTests : IDisposable
 {
     // So long that a few thousand lines are more than pipes and buffers hold.

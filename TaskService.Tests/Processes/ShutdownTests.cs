@@ -130,7 +130,7 @@ public sealed class ShutdownTests : IDisposable
         await Until.TrueAsync(() => Messages(process).Contains("SHUTTING DOWN"), "the line");
         process.Signal("HUP");
         await Until.TrueAsync(
-            () => Messages(process).Count(message => message == "LOG FILES REOPENED") == 2, "the second line");
+            () => Messages(process).Count(message => message == "LOG FILES REOPENED") >= 2, "the second line");
         Assert.Contains("HTTP/1.1 201 Created", await inFlight.FinishAsync(), StringComparison.Ordinal);
         Assert.Equal(0, await process.ExitAsync());
         Assert.Empty(process.Errors);

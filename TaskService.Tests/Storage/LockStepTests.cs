@@ -9,7 +9,7 @@ namespace TaskService.Tests.Storage;
 /// The same requests, made at random, go to the service on every engine, one after the other, and to a model. Each
 /// answer is the same everywhere, and what the model says. <c>TASKSERVICE_TEST_SEED</c> runs one sequence again.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class LockStepTests : IDisposable
 {
     private const int RequestsOfSequence = 400;

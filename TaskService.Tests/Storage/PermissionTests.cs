@@ -4,7 +4,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage;
 
 /// <summary>Files and directories that the service may not write to.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 [UnsupportedOSPlatform("windows")]
 public sealed class PermissionTests : IDisposable
 {

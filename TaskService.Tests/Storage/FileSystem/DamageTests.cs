@@ -117,6 +117,7 @@ public sealed class DamageTests : IDisposable
         Assert.Equal(3, Directory.GetFiles(directory.File(".keys")).Length);
     }
 
+    [Trait("Suite", "long")]
     [Fact]
     public async Task Ten_thousand_files_are_read_with_a_line_of_progress()
     {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using TaskService.Storage.FileSystem;
+using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.FileSystem;
 
@@ -11,7 +12,7 @@ public sealed class DiskThreadsTests
     {
         using var threads = new DiskThreads(NullLogger.Instance);
         var used = new HashSet<int>();
-        for (var i = 0; i < 100_000; i++)
+        for (var i = 0; i < TestRoot.Scale(2_000, 100_000); i++)
         {
             used.Add(await threads.RunAsync(() => Environment.CurrentManagedThreadId, CancellationToken.None));
         }

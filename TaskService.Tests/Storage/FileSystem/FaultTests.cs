@@ -4,7 +4,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.FileSystem;
 
 /// <summary>What clients see of a disk that fails, and that nothing is lost or half done by it.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class FaultTests : IDisposable
 {
     private static readonly Uri Tasks = new("/tasks", UriKind.Relative);

@@ -8,7 +8,7 @@ namespace TaskService.Tests.Storage.FileSystem;
 /// The service is killed, at any time and at every system call that matters, and started again: what it acknowledged
 /// is there, what it did not may be there or not, and a retry makes nothing twice.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class KillTests : IDisposable
 {
     private const int Writers = 8;

@@ -10,7 +10,7 @@ namespace TaskService.Tests.Storage.FileSystem;
 /// Power is cut under 8 writers, on a file system of its own: what was acknowledged is there, and each way of getting
 /// it wrong is seen.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class PowerCutTests : IDisposable
 {
     private const int Writers = 8;

@@ -4,7 +4,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.FileSystem;
 
 /// <summary>A disk that takes its time holds up those who write, and nobody else.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class SlowDiskTests : IDisposable
 {
     private readonly TemporaryDirectory directory = new();

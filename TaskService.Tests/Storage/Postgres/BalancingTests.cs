@@ -4,6 +4,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>Several standbys, and how many of the reads each of them gets.</summary>
+[Trait("Suite", "long")]
 public sealed class BalancingTests(PostgresFixture servers) : IClassFixture<PostgresFixture>, IAsyncLifetime
 {
     private const int ReadCount = 100;

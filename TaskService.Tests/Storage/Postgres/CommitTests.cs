@@ -7,6 +7,7 @@ namespace TaskService.Tests.Storage.Postgres;
 /// A standby that should have each change does not get them. A commit whose wait for it is cancelled looks like one
 /// that succeeded, but for a notice: it must not be acknowledged.
 /// </summary>
+[Trait("Suite", "long")]
 public sealed class CommitTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const string Body = """{"title":"once"}""";

@@ -8,7 +8,7 @@ namespace TaskService.Tests.Storage.Postgres;
 /// Servers die, hang, restart and are promoted while writers write: what was acknowledged is there, reads go on, and
 /// no answer but 503 says that something is wrong.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class FailoverTests : IAsyncLifetime
 {
     private const int Writers = 8;

@@ -90,6 +90,7 @@ public sealed class PostgresSettingsTests
             ["taskservice: task-db.postgres: 127.0.0.1:1 cannot be used: Connection refused"], process.Errors);
     }
 
+    [Trait("Suite", "long")]
     [Fact]
     public async Task The_configuration_that_comes_along_takes_the_password_from_PGPASSWORD_whatever_is_in_it()
     {

@@ -7,6 +7,8 @@ public sealed class PostgresTaskStoreTests(PostgresFixture servers) : TaskStoreC
     private protected override ITaskStore Create()
     {
         var database = servers.Primary.CreateDatabase();
-        return PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+        // 64 callers share 16 connections, however slow the machine is.
+        return PostgresStore.Create(
+            $"primary: '{servers.Primary.Connection(database, "Timeout=60")}', command-timeout: 60");
     }
 }

@@ -5,6 +5,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>A create that is sent again with its key makes one task, whatever became of the first answer.</summary>
+[Trait("Suite", "long")]
 public sealed class RetryTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const string Body = """{"title":"once"}""";

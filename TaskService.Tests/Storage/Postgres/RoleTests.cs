@@ -9,6 +9,7 @@ namespace TaskService.Tests.Storage.Postgres;
 /// <summary>
 /// The service as a role that has rights on rows alone, and a schema or rights that change under it.
 /// </summary>
+[Trait("Suite", "long")]
 public sealed partial class RoleTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const string Rights = "SELECT, INSERT, UPDATE, DELETE ON tasks, idempotency_keys";

@@ -8,6 +8,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>What comes while others are under way goes together, and nobody suffers from the company.</summary>
+[Trait("Suite", "long")]
 public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const int Clients = 40;

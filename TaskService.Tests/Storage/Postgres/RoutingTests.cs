@@ -7,6 +7,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>Which server is read, and how a client reads what it has written.</summary>
+[Trait("Suite", "long")]
 public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const string ReadAfter = "X-Read-After";

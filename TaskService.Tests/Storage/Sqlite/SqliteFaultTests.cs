@@ -5,7 +5,7 @@ using TaskService.Tests.Support;
 namespace TaskService.Tests.Storage.Sqlite;
 
 /// <summary>What clients see of a disk that fails and of other processes, and that nothing is lost by it.</summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class SqliteFaultTests : IDisposable
 {
     private static readonly Uri Tasks = new("/tasks", UriKind.Relative);

@@ -5,7 +5,7 @@ namespace TaskService.Tests.Storage.Sqlite;
 /// <summary>
 /// The service is killed under load, or its disk loses power, and it is started again: what it acknowledged is there.
 /// </summary>
-[Trait("Suite", "integration")]
+[Trait("Suite", "long")]
 public sealed class SqliteKillTests : IDisposable
 {
     private const int Writers = 8;

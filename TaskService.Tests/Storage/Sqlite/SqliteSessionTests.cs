@@ -37,19 +37,26 @@ public sealed class SqliteSessionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Suite", "integration")]
     public async Task In_the_service_they_are_within_the_call_of_the_store_and_what_commits_is_of_nobody()
     {
-        var events = directory.File("events");
-        await using (var service = await RunningService.StartAsync(
-            $"sqlite: '{directory.File("tasks.db")}'",
-            $$"""
-            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
-            logging: { handlers: { console: { type: console, level: none } } }
-            """))
+        // In a process of its own, since operations outside of requests go to the newest service of a process.
+        await File.WriteAllTextAsync(
+            directory.File("c.yaml"),
+            """
+            task-db: { sqlite: tasks.db }
+            telemetry: { outlets: { events: { type: json, path: events, close-time-max-ms: 60000 } } }
+            """);
+        using (var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0"))
         {
-            var path = await service.CreateAsync(Some.TaskJson);
-            using var read = await service.SendAsync("GET", path);
+            using var client = await process.ClientAsync();
+            using var made = await client.PostAsync(
+                new Uri("/tasks", UriKind.Relative), RunningService.Json(Some.TaskJson));
+            using var read = await client.GetAsync(made.Headers.Location);
+            process.Signal("TERM");
+            Assert.Equal(0, await process.ExitAsync());
         }
+        var events = directory.File("events");
         var statements = SqlEvents.OfRequests(events);
         Assert.Equal(
             [("request.store.create", "INSERT"), ("request.store.find", "SELECT")],

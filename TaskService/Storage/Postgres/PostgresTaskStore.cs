@@ -295,7 +295,7 @@ internal sealed class PostgresTaskStore(
             connection,
             BeginMigration,
             HasMigrations,
-            isMigrateOnly ? _ => { } : Migrations.RequireMigrateOnly,
+            isMigrateOnly ? null : Migrations.RequireMigrateOnly,
             logger,
             cancel);
         await using var select = new NpgsqlCommand(SelectProblems, connection);

@@ -75,7 +75,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// right to create one can use a schema that is up to date.</param>
     /// <param name="beforeRemoval">
     /// Is called within the transaction before a step that <see cref="Migration.Removes"/>, unless this call makes the
-    /// schema from nothing: keeps a copy, or throws so that nothing is applied.
+    /// schema from nothing: keeps a copy, or throws so that nothing is applied. Null when someone asked for such steps.
     /// </param>
     /// <param name="logger">Is told what was made.</param>
     /// <param name="cancel">Between two steps.</param>
@@ -87,7 +87,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         DbConnection connection,
         string begin,
         string selectHasTable,
-        Action<Migration> beforeRemoval,
+        Action<Migration>? beforeRemoval,
         ILogger logger,
         CancellationToken cancel)
     {
@@ -110,7 +110,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                 isNew ??= applied.Count == 0;
                 if (known[applied.Count].Removes && isNew == false)
                 {
-                    beforeRemoval(known[applied.Count]);
+                    beforeRemoval?.Invoke(known[applied.Count]);
                 }
                 await ApplyAsync(connection, known[applied.Count], hasTable);
                 await ExecuteAsync(connection, "COMMIT");
