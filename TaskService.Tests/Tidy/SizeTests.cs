@@ -10,6 +10,9 @@ public sealed class SizeTests
     private const int MethodLinesMax = 70;
     private const int LineCharactersMax = 120;
 
+    // As long as the name that the sources have where they are written.
+    private const string Name = "SomeService";
+
     /// <summary>
     /// What is over a limit today, as its message says it: <c>path: F has 80 lines</c>. An entry must be exact, so that
     /// it can only ever be lowered and removed.
@@ -93,11 +96,22 @@ public sealed class SizeTests
             yield return file.Finding(
                 method.Start, $"{method.Name} has {method.Lines} lines", $"split it; {MethodLinesMax} are allowed");
         }
-        foreach (var (index, line) in file.Text.Split('\n').Index().Where(line => line.Item.Length > LineCharactersMax))
+        foreach (var (index, line) in file.Text.Split('\n').Index())
         {
-            yield return new Finding(
-                file.Path, index + 1, $"has {line.Length} characters", $"break it; {LineCharactersMax} are allowed");
+            if (CharactersOf(line) is > LineCharactersMax and var characters)
+            {
+                yield return new Finding(
+                    file.Path, index + 1, $"has {characters} characters", $"break it; {LineCharactersMax} are allowed");
+            }
         }
+    }
+
+    // A service that was generated under a longer name has longer lines, which nobody wrote.
+    private static int CharactersOf(string line)
+    {
+        var layout = SourceTree.Layout;
+        return new[] { layout.Namespace, layout.Folder, layout.Namespace.Replace('.', '_') }
+            .Aggregate(line, (text, name) => text.Replace(name, Name, StringComparison.OrdinalIgnoreCase)).Length;
     }
 
     private static IEnumerable<Finding> Ratchet(
