@@ -78,7 +78,9 @@ public sealed class LockStepTests : IDisposable
         };
         if (server is not null)
         {
-            engines.Add(new("postgres", $"postgres: {{ primary: '{server.Connection(server.CreateDatabase())}' }}"));
+            // A loaded machine may take its time to connect.
+            var connection = server.Connection(server.CreateDatabase(), "Timeout=60");
+            engines.Add(new("postgres", $"postgres: {{ primary: '{connection}', command-timeout: 60 }}"));
         }
         await Task.WhenAll(engines.Select(engine => engine.StartAsync()));
         try
