@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -141,7 +142,7 @@ public sealed class TelemetrySectionTests
         var kept = 0;
         var yaml = $"event-samples: {{ request.work: {rule} }}";
         await using var app = await ObservedApp.StartAsync(yaml, addRoutes: routes =>
-            routes.Add("GET", "/works", (_, _) =>
+            routes.MapGet("/works", () =>
             {
                 for (var i = 0; i < 2; i++)
                 {

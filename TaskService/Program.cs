@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Admin;
 using TaskService.Api;
 using TaskService.Api.OpenApi;
@@ -27,30 +26,30 @@ internal static class Program
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => ObservedTaskStore.Around(
             settings.CreateStore(services.GetRequiredService<ILoggerFactory>()), telemetry));
-        builder.Services.AddSingleton<TodoListService>();
+        builder.Services.AddSingleton<TodoListService>().AddSingleton(settings.Http);
         builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
         Server.Configure(builder, settings.Service, settings.Http);
         setup?.Invoke(builder);
         var app = builder.Build();
 
-        var routes = new Routes();
-        new TaskEndpoints(app.Services.GetRequiredService<TodoListService>(), settings.Http.BodyBytesMax).AddTo(routes);
-        var health = new Health(app.Services.GetRequiredService<HealthCheckService>(), stopping);
-        routes.Add(HttpMethods.Get, "/health/live", Health.LiveAsync);
-        routes.Add(HttpMethods.Get, "/health/ready", health.ReadyAsync);
-        OpenApiEndpoint.AddTo(routes, settings.Service.Name);
-        DocsPage.AddTo(routes, app, settings.Http.Docs);
-
         var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName);
         var log = new RequestLog(
             logs.Channel(LoggingSettings.LoggerName), levels, settings.Service.Name, TimeProvider.System);
         new RefusedRequests(log).Watch(app.Services);
-        var ids = new RequestIds(settings.Service.RequestIdHeader);
         ForwardedHeader.Use(app, settings.Service.Proxies);
-        var limits = new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax);
-        var (writer, tellsTime) = (new AnswerWriter(settings.Debug), settings.Http.ServerTiming);
-        app.Run(new RequestPipeline(routes, writer, log, telemetry, ids, limits, tellsTime, stopping).InvokeAsync);
+        new RequestPipeline(
+            log,
+            telemetry,
+            new RequestIds(settings.Service.RequestIdHeader),
+            new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax),
+            new RequestPipeline.Options(settings.Debug, settings.Http.ServerTiming),
+            stopping).Use(app, builder.Services);
+
+        app.MapTasks();
+        app.MapHealth(stopping).WithMetadata(Unlimited.Metadata);
+        app.MapOpenApi(settings.Service.Name);
+        app.MapDocs(settings.Http.Docs);
         return app;
     }
 

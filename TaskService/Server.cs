@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using TaskService.Api;
 using TaskService.Configuration;
 using TaskService.Telemetry;
 
@@ -29,7 +30,9 @@ internal static class Server
         // One pass through the socket fewer a request, 0.4 us; an idle connection holds a buffer of 4 KiB for it.
         builder.Services.Configure<SocketTransportOptions>(
             sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
-        Api.RefusedStreams.AddTo(builder);
+        builder.Services.AddRouting().AddSingleton<MatcherPolicy, RawPathMatcherPolicy>()
+            .AddSingleton<IStartupFilter, EndpointValidation>();
+        RefusedStreams.AddTo(builder);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

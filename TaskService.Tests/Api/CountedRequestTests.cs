@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using TaskService.Telemetry;
 using TaskService.Tests.Support;
 
@@ -23,7 +25,7 @@ public sealed class CountedRequestTests
     public async Task What_a_request_does_is_counted_and_queries_of_a_kind_together()
     {
         await using var app = await ObservedApp.StartAsync("statistics: true", addRoutes: routes =>
-            routes.Add("GET", "/hello", async (http, cancel) =>
+            routes.MapGet("/hello", async (HttpContext http, CancellationToken cancel) =>
             {
                 foreach (var id in new[] { "'first'", "2" })
                 {
@@ -59,7 +61,7 @@ public sealed class CountedRequestTests
     public async Task An_operation_that_fails_is_counted_and_timed_like_any_other()
     {
         await using var app = await ObservedApp.StartAsync("statistics: true", addRoutes: routes =>
-            routes.Add("GET", "/fails", (_, _) => Operations.RunAsync<int>(
+            routes.MapGet("/fails", () => Operations.RunAsync<int>(
                 ".work", _ => throw new InvalidDataException("broken")).AsTask()));
         await app.GetAsync("/fails");
         await app.EventsAsync(2);

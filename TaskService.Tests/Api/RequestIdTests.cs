@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using TaskService.Tests.Support;
 
@@ -113,7 +114,7 @@ public sealed class RequestIdTests : IAsyncLifetime
         string path, int status, bool isChunked)
     {
         await using var app = await ObservedApp.StartAsync(addRoutes: routes =>
-            routes.Add("GET", "/streams", async (http, cancel) =>
+            routes.MapGet("/streams", async (HttpContext http, CancellationToken cancel) =>
             {
                 await http.Response.WriteAsync("chunk one\n", cancel);
                 await http.Response.Body.FlushAsync(cancel);
@@ -129,7 +130,7 @@ public sealed class RequestIdTests : IAsyncLifetime
     public async Task An_id_that_an_endpoint_puts_into_its_answer_stays_and_the_log_has_both()
     {
         await using var app = await ObservedApp.StartAsync(addRoutes: routes =>
-            routes.Add("GET", "/own", (http, _) =>
+            routes.MapGet("/own", (HttpContext http) =>
             {
                 http.Response.Headers["X-Request-ID"] = "foo";
                 return Task.CompletedTask;

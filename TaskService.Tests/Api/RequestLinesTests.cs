@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -64,19 +66,19 @@ public sealed class RequestLinesTests
         Assert.All(lines[1], line => Assert.Equal("second", line["req_id"]));
     }
 
-    private static void AddLogging(Routes routes)
+    private static void AddLogging(WebApplication routes)
     {
-        routes.Add("GET", "/works", (http, _) =>
+        routes.MapGet("/works", (HttpContext http) =>
         {
             ObservedApp.LoggerOf(http).LogInformation("at work");
             return Task.CompletedTask;
         });
-        routes.Add("GET", "/refuses", (http, _, _, _) =>
+        routes.MapGet("/refuses", (HttpContext http) =>
         {
             ObservedApp.LoggerOf(http).LogInformation("at work");
-            return ValueTask.FromResult<Answer>(Problem.UnknownEndpoint);
+            return ValueTask.FromResult<ApiResult>(Problem.UnknownEndpoint);
         });
-        routes.Add("GET", "/fails", async (http, _) =>
+        routes.MapGet("/fails", async (HttpContext http) =>
         {
             ObservedApp.LoggerOf(http).LogInformation("at work");
             await Task.Yield();

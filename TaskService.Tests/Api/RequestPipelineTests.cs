@@ -1,5 +1,4 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -21,6 +20,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     private readonly ManualResetEventSlim unblock = new();
     private readonly TaskCompletionSource release = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int blocked;
+    private int held;
 
     public RequestPipelineTests()
     {
@@ -36,50 +36,46 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             options => LoggingSettings.SetLevels(options, settings.Logging));
         Server.Configure(builder, settings.Service, settings.Http);
         app = builder.Build();
-        var routes = new Routes();
-        routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidOperationException("secret\r\nsecond line"));
-        routes.Add("GET", "/half", async (http, cancel) =>
+        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
+        var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
+        new RequestPipeline(
+            log,
+            TelemetrySystem.Off,
+            new RequestIds(""),
+            new RequestLimits(requestsMax: 2, TimeSpan.FromSeconds(3)),
+            new RequestPipeline.Options(Debug: false, ServerTiming: true),
+            CancellationToken.None).Use(app, builder.Services);
+        app.MapGet("/throws", _ => throw new InvalidOperationException("secret\r\nsecond line"));
+        app.MapGet("/half", async (HttpContext http, CancellationToken cancel) =>
         {
             await http.Response.WriteAsync(new string('x', 100_000), cancel);
             await http.Response.Body.FlushAsync(cancel);
             throw new InvalidOperationException("in the middle");
         });
-        routes.Add("GET", "/sets", SetAsync);
-        routes.Add("GET", "/holds", async (_, _, _, _) =>
+        app.MapGet("/sets", SetAsync);
+        app.MapGet("/holds", async () =>
         {
+            Interlocked.Increment(ref held);
             await release.Task;
-            return Answer.NoContent;
+            return ApiResult.NoContent;
         });
-        routes.Add("GET", "/open", (http, _) =>
+        app.MapGet("/open", (HttpContext http) =>
         {
             http.Response.StatusCode = 204;
             return Task.CompletedTask;
-        });
-        routes.Add("GET", "/open-blocks", (_, cancel) =>
+        }).WithMetadata(Unlimited.Metadata);
+        app.MapGet("/open-blocks", (CancellationToken cancel) =>
         {
             Interlocked.Increment(ref blocked);
             unblock.Wait(cancel);
             return Task.CompletedTask;
-        });
-        routes.Add("GET", "/waits", async (_, _, _, cancel) =>
+        }).WithMetadata(Unlimited.Metadata);
+        app.MapGet("/waits", async (CancellationToken cancel) =>
         {
             await new TaskCompletionSource().Task.WaitAsync(cancel);
-            return Answer.NoContent;
+            return ApiResult.NoContent;
         });
-        routes.Add("GET", "/open-waits", (_, cancel) => new TaskCompletionSource().Task.WaitAsync(cancel));
-        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
-        var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
-        var limits = new RequestLimits(requestsMax: 2, TimeSpan.FromSeconds(3));
-        var pipeline = new RequestPipeline(
-            routes,
-            new AnswerWriter(debug: false),
-            log,
-            TelemetrySystem.Off,
-            new RequestIds(""),
-            limits,
-            tellsTime: true,
-            CancellationToken.None);
-        app.Run(pipeline.InvokeAsync);
+        app.MapGet("/open-waits", (CancellationToken cancel) => new TaskCompletionSource().Task.WaitAsync(cancel));
     }
 
     public async ValueTask InitializeAsync()
@@ -155,7 +151,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
     public async Task More_requests_at_once_than_are_allowed_are_503_but_health_is_answered()
     {
         var waiting = Enumerable.Range(0, 2).Select(_ => client.GetAsync(new Uri("/holds", UriKind.Relative))).ToList();
-        await files.LinesAsync("logfmt", 2);
+        await Until.TrueAsync(() => Volatile.Read(ref held) == waiting.Count, "both to be processed");
         using var refused = await client.GetAsync(new Uri("/sets", UriKind.Relative));
         var body = await ErrorBody.AssertAsync(refused, 503, "Service Unavailable", "GET", "/sets");
         Assert.Equal("There are too many requests at once.", body.GetProperty("detail").GetString());
@@ -208,8 +204,7 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             Assert.Single(response.Headers.GetValues("Server-Timing")));
     }
 
-    private ValueTask<Answer> SetAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
+    private ValueTask<ApiResult> SetAsync()
     {
         var operation = Operation.Current!;
         operation.Set("text", "a \"b\"");
@@ -221,6 +216,6 @@ public sealed class RequestPipelineTests : IAsyncLifetime
         operation.Set("count", 2);
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice.sub");
         logger.LogInformation("{Name} of {Count}", "three", 5);
-        return ValueTask.FromResult(Answer.NoContent);
+        return ValueTask.FromResult(ApiResult.NoContent);
     }
 }

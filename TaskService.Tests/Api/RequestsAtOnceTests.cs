@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -18,7 +19,7 @@ public sealed class RequestsAtOnceTests
     [Fact]
     public async Task A_hundred_requests_at_once_never_mix_ids_traces_fields_lines_or_headers()
     {
-        await using var app = await ObservedApp.StartAsync(addRoutes: routes => routes.Add("GET", "/meet", MeetAsync));
+        await using var app = await ObservedApp.StartAsync(addRoutes: routes => routes.MapGet("/meet", MeetAsync));
         var answers = await Task.WhenAll(Enumerable.Range(0, Count).Select(number => app.SendAsync(
             $"/meet?{number}",
             ("X-Request-ID", IdOf(number)),
@@ -63,7 +64,7 @@ public sealed class RequestsAtOnceTests
     [Fact]
     public async Task A_handler_that_goes_from_thread_to_thread_has_one_event()
     {
-        await using var app = await ObservedApp.StartAsync(addRoutes: routes => routes.Add("GET", "/hop", HopAsync));
+        await using var app = await ObservedApp.StartAsync(addRoutes: routes => routes.MapGet("/hop", HopAsync));
         await app.GetAsync("/hop");
         var threads = Assert.Single(await app.EventsAsync(1)).GetProperty("body").GetProperty("threads");
         Assert.Equal(6, threads.GetArrayLength());

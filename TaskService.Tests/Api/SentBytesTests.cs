@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -23,35 +24,35 @@ public sealed class SentBytesTests
         await File.WriteAllBytesAsync(directory.File("thirty"), new byte[30]);
         await using var app = await ObservedApp.StartAsync(addRoutes: routes =>
         {
-            routes.Add("GET", "/stream", async (http, cancel) =>
+            routes.MapGet("/stream", async (HttpContext http, CancellationToken cancel) =>
             {
                 await http.Response.Body.WriteAsync(new byte[6], cancel);
                 await http.Response.Body.FlushAsync(cancel);
                 await http.Response.Body.WriteAsync(new byte[4], cancel);
             });
-            routes.Add("GET", "/writer", (http, _) =>
+            routes.MapGet("/writer", (HttpContext http) =>
             {
                 // Neither flushed nor completed: the server does that.
                 http.Response.BodyWriter.GetSpan(20)[..20].Fill((byte)'x');
                 http.Response.BodyWriter.Advance(20);
                 return Task.CompletedTask;
             });
-            routes.Add("GET", "/both", async (http, cancel) =>
+            routes.MapGet("/both", async (HttpContext http, CancellationToken cancel) =>
             {
                 await http.Response.WriteAsync("été", cancel);
                 await http.Response.BodyWriter.WriteAsync(new byte[11], cancel);
                 await http.Response.CompleteAsync();
             });
-            routes.Add("GET", "/file", (http, cancel) => http.Response.SendFileAsync(
+            routes.MapGet("/file", (HttpContext http, CancellationToken cancel) => http.Response.SendFileAsync(
                 directory.File("thirty"), cancel));
-            routes.Add("GET", "/large", async (http, cancel) =>
+            routes.MapGet("/large", async (HttpContext http, CancellationToken cancel) =>
             {
                 for (var i = 0; i < 30; i++)
                 {
                     await http.Response.Body.WriteAsync(new byte[10_000], cancel);
                 }
             });
-            routes.Add("GET", "/nothing", (_, _) => Task.CompletedTask);
+            routes.MapGet("/nothing", () => Task.CompletedTask);
         });
         var (status, body) = await app.GetAsync(path);
         Assert.Equal((HttpStatusCode.OK, bytes), (status, Encoding.UTF8.GetByteCount(body)));

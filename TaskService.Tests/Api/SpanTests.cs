@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Diagnostics;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
@@ -89,7 +90,7 @@ public sealed class SpanTests
         await using var other = await ObservedApp.StartAsync();
         const string settings = "propagation: b3\n  trace-probability: 1";
         await using var app = await ObservedApp.StartAsync(settings, addRoutes: routes =>
-            routes.Add("GET", "/", async (http, cancel) =>
+            routes.MapGet("/", async (HttpContext http, CancellationToken cancel) =>
             {
                 using (var query = Operations.Start(".query-db"))
                 {
@@ -127,7 +128,7 @@ public sealed class SpanTests
     public async Task An_exception_within_an_operation_ends_its_span_with_the_error_and_the_request_is_500()
     {
         await using var app = await ObservedApp.StartAsync("trace-probability: 1", addRoutes: routes =>
-            routes.Add("GET", "/fails", (_, _) => Operations.RunAsync<int>(
+            routes.MapGet("/fails", () => Operations.RunAsync<int>(
                 ".query-db", _ => throw new InvalidDataException("broken")).AsTask()));
         using var answer = await app.SendAsync("/fails");
         Assert.Equal(StatusCodes.Status500InternalServerError, (int)answer.StatusCode);

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -196,7 +197,7 @@ public sealed class TracingTests
     {
         using var hits = new LimitHits();
         await using var app = await ObservedApp.StartAsync("statistics: true", addRoutes: routes =>
-            routes.Add("GET", "/sets", (_, _) =>
+            routes.MapGet("/sets", () =>
             {
                 Operations.Set("status", 7);
                 Operations.Set("status.text", "seven");
@@ -244,13 +245,13 @@ public sealed class TracingTests
     {
         await using var app = await ObservedApp.StartAsync(addRoutes: routes =>
         {
-            routes.Add("POST", "/target", async (http, cancel) =>
+            routes.MapPost("/target", async (HttpContext http, CancellationToken cancel) =>
             {
                 await http.Request.Body.CopyToAsync(Stream.Null, cancel);
                 http.Response.ContentLength = http.Request.ContentLength is null ? null : 5;
                 await http.Response.WriteAsync("12345", cancel);
             });
-            routes.Add("GET", "/posts", async (http, cancel) =>
+            routes.MapGet("/posts", async (HttpContext http, CancellationToken cancel) =>
             {
                 using var client = ObservedApp.ClientOf(http);
                 var target = new Uri($"http://{http.Request.Host}/target");

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Builder;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
@@ -55,7 +56,7 @@ public sealed partial class TelemetryDocumentTests
             telemetry: { outlets: { events: { path: '{{directory.File("events")}}', gather-time-max-ms: 1 } } }
             """);
         await using var first = await ObservedApp.StartAsync(addRoutes: routes =>
-            routes.Add("GET", "/summary", async (http, cancel) =>
+            routes.MapGet("/summary", async (HttpContext http, CancellationToken cancel) =>
             {
                 using var client = ObservedApp.ClientOf(http);
                 var tasks = await client.GetStringAsync(new Uri($"http://localhost:{second.Port}/tasks"), cancel);

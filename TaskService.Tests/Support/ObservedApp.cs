@@ -25,7 +25,8 @@ internal sealed class ObservedApp : IAsyncDisposable
     private readonly TelemetrySystem telemetry;
     private readonly WebApplication app;
 
-    private ObservedApp(string settingsYaml, string outlets, Action<Routes> addRoutes)
+    private ObservedApp(
+        string settingsYaml, string outlets, Action<WebApplication> addRoutes, Action<IServiceCollection> addServices)
     {
         var (settings, _) = Settings.Read(
             "test.yaml",
@@ -49,42 +50,40 @@ internal sealed class ObservedApp : IAsyncDisposable
         builder.Services.Configure<LoggerFilterOptions>(
             options => LoggingSettings.SetLevels(options, settings.Logging));
         Server.Configure(builder, settings.Service, settings.Http);
+        addServices(builder.Services);
         app = builder.Build();
-        var routes = new Routes();
-        routes.Add("GET", "/calls", CallAsync);
-        routes.Add("GET", "/calls-and-waits", (http, cancel) =>
+        var log = new RequestLog(
+            logs.Channel("taskservice"),
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"),
+            "Test",
+            TimeProvider.System);
+        new RequestPipeline(
+            log,
+            telemetry,
+            new RequestIds(""),
+            new RequestLimits(requestsMax: 1_000, TimeSpan.FromSeconds(30)),
+            new RequestPipeline.Options(Debug: false, ServerTiming: false),
+            CancellationToken.None).Use(app, builder.Services);
+        app.MapGet("/calls", CallAsync);
+        app.MapGet("/calls-and-waits", (HttpContext http, CancellationToken cancel) =>
         {
             using var client = ClientOf(http);
             using var request = new HttpRequestMessage(HttpMethod.Get, http.Request.QueryString.Value![1..]);
             using var answer = client.Send(request, cancel);
             return Task.CompletedTask;
         });
-        routes.Add("GET", "/headers", async (http, cancel) =>
+        app.MapGet("/headers", async (HttpContext http, CancellationToken cancel) =>
             await http.Response.WriteAsJsonAsync(
                 http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString()), cancel));
-        routes.Add("GET", "/logs", (http, _) =>
+        app.MapGet("/logs", (HttpContext http) =>
         {
             var logger = http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("Test.Logs");
             logger.LogWarning("{Name} of {Count}", "three", 5);
             logger.LogError(new InvalidDataException("broken"), "bad");
             return Task.CompletedTask;
         });
-        routes.Add("GET", "/throws", (_, _, _, _) => throw new InvalidDataException("broken"));
-        addRoutes(routes);
-        var log = new RequestLog(
-            logs.Channel("taskservice"),
-            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"),
-            "Test",
-            TimeProvider.System);
-        app.Run(new RequestPipeline(
-            routes,
-            new AnswerWriter(debug: false),
-            log,
-            telemetry,
-            new RequestIds(""),
-            new RequestLimits(requestsMax: 1_000, TimeSpan.FromSeconds(30)),
-            tellsTime: false,
-            CancellationToken.None).InvokeAsync);
+        app.MapGet("/throws", _ => throw new InvalidDataException("broken"));
+        addRoutes(app);
     }
 
     /// <summary>Makes an activity around each call; null for none.</summary>
@@ -112,10 +111,14 @@ internal sealed class ObservedApp : IAsyncDisposable
     /// <param name="telemetry">Lines of the <c>telemetry</c> section.</param>
     /// <param name="outlets">Further outlets, each after a comma.</param>
     /// <param name="addRoutes">Adds more than the usual routes.</param>
+    /// <param name="addServices">Such as those of middleware of the framework.</param>
     public static async Task<ObservedApp> StartAsync(
-        string telemetry = "", string outlets = "", Action<Routes>? addRoutes = null)
+        string telemetry = "",
+        string outlets = "",
+        Action<WebApplication>? addRoutes = null,
+        Action<IServiceCollection>? addServices = null)
     {
-        var app = new ObservedApp(telemetry, outlets, addRoutes ?? (_ => { }));
+        var app = new ObservedApp(telemetry, outlets, addRoutes ?? (_ => { }), addServices ?? (_ => { }));
         await app.app.StartAsync();
         return app;
     }

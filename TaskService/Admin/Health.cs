@@ -8,29 +8,34 @@ namespace TaskService.Admin;
 /// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic.
 /// Open to all, and without detail for that reason.
 /// </summary>
-/// <param name="checks">What readiness depends on.</param>
-/// <param name="stopping">Cancelled when the service is about to stop.</param>
-internal sealed class Health(HealthCheckService checks, CancellationToken stopping)
+internal static class Health
 {
     private static readonly byte[] Healthy = """{"status":"healthy"}"""u8.ToArray();
     private static readonly byte[] Unhealthy = """{"status":"unhealthy"}"""u8.ToArray();
 
-    public static Task LiveAsync(HttpContext http, CancellationToken cancel) =>
-        AnswerAsync(http, healthy: true, cancel);
-
-    public async Task ReadyAsync(HttpContext http, CancellationToken cancel)
+    /// <summary>Maps <c>/health/live</c> and <c>/health/ready</c>.</summary>
+    /// <param name="app">Has the checks that readiness depends on.</param>
+    /// <param name="stopping">Cancelled when the service is about to stop.</param>
+    public static RouteGroupBuilder MapHealth(this IEndpointRouteBuilder app, CancellationToken stopping)
     {
-        var healthy = !stopping.IsCancellationRequested
-            && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy;
-        await AnswerAsync(http, healthy, cancel);
+        var checks = app.ServiceProvider.GetRequiredService<HealthCheckService>();
+        var health = app.MapGroup("/health");
+        health.MapGet("/live", (HttpContext http, CancellationToken cancel) =>
+            AnswerAsync(http, isHealthy: true, cancel));
+        health.MapGet("/ready", async (HttpContext http, CancellationToken cancel) => await AnswerAsync(
+            http,
+            !stopping.IsCancellationRequested
+                && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy,
+            cancel));
+        return health;
     }
 
-    private static async Task AnswerAsync(HttpContext http, bool healthy, CancellationToken cancel)
+    private static async Task AnswerAsync(HttpContext http, bool isHealthy, CancellationToken cancel)
     {
         // Asked every few seconds by everybody: the line is for who looks for it.
         Operation.Current!.Level = LogLevel.Debug;
-        var body = healthy ? Healthy : Unhealthy;
-        http.Response.StatusCode = healthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        var body = isHealthy ? Healthy : Unhealthy;
+        http.Response.StatusCode = isHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.ContentType = "application/json; charset=utf-8";
         // Yesterday's health from a cache would keep traffic on a service that is gone.
         http.Response.Headers.CacheControl = "no-store";

@@ -2,9 +2,9 @@ using System.Diagnostics.Metrics;
 
 namespace TaskService.Api;
 
-/// <summary>How many requests are worked on at once, and how long one may take.</summary>
-/// <param name="requestsMax">Beyond, a request is refused at once.</param>
-/// <param name="timeMax">Beyond, it is given up.</param>
+/// <summary>The concurrency limit and the time limit of requests.</summary>
+/// <param name="requestsMax">How many are processed at once; beyond, a request is refused.</param>
+/// <param name="timeMax">How long one is processed; beyond, it is cancelled.</param>
 internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
 {
     private static readonly Meter Meter = new("TaskService");
@@ -14,24 +14,54 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
 
     private int current;
 
-    /// <summary>How long one may take.</summary>
+    /// <summary>The time limit.</summary>
     public TimeSpan TimeMax => timeMax;
 
     /// <param name="setting">Below <c>http</c>.</param>
     public static void CountHit(string setting) =>
         Hits.Add(1, new KeyValuePair<string, object?>("limit", setting));
 
-    /// <returns>False when there are too many; only then <see cref="Leave"/> is not to be called.</returns>
-    public bool TryEnter()
+    /// <summary>The middleware behind routing that refuses what is too much at once.</summary>
+    public RequestDelegate Limit(RequestDelegate next) => http =>
+    {
+        var metadata = http.GetEndpoint()?.Metadata;
+        if (metadata?.GetMetadata<ApiResult.ResultMarker>() is null)
+        {
+            CountedBody.Begin(http);
+        }
+        return metadata is null || metadata.GetMetadata<Unlimited>() is not null ? next(http)
+            : TryEnter() ? LeaveAfterAsync(next, http)
+            : ResultWriter.WriteProblemAsync(http, Problem.Overloaded);
+    };
+
+    private bool TryEnter()
     {
         if (Interlocked.Increment(ref current) <= requestsMax)
         {
             return true;
         }
-        Leave();
+        Interlocked.Decrement(ref current);
         CountHit("requests-max");
         return false;
     }
 
-    public void Leave() => Interlocked.Decrement(ref current);
+    private async Task LeaveAfterAsync(RequestDelegate next, HttpContext http)
+    {
+        try
+        {
+            await next(http);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref current);
+        }
+    }
+}
+
+/// <summary>
+/// Metadata of an endpoint that is never refused because there are too many requests, such as a health check.
+/// </summary>
+internal sealed class Unlimited
+{
+    public static readonly Unlimited Metadata = new();
 }

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Net;
 using System.Text;
 using System.Text.Unicode;
+using Microsoft.AspNetCore.Http.Metadata;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
 
@@ -182,4 +183,8 @@ internal readonly record struct RequestOutcome(
 
     /// <summary>The route of what has none.</summary>
     public const string NotFound = OperationRecord.NoRoute;
+
+    /// <summary>The route of the endpoint that was found, or <see cref="NotFound"/>.</summary>
+    public static string RouteOf(HttpContext http) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<IRouteDiagnosticsMetadata>()?.Route ?? NotFound;
 }

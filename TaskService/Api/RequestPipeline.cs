@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
-using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.WebUtilities;
 using TaskService.Domain;
 using TaskService.Telemetry;
@@ -10,86 +10,145 @@ using TaskService.Telemetry.Propagation;
 namespace TaskService.Api;
 
 /// <summary>
-/// The way of every request: its id and operation, the resource and its endpoint, what goes wrong on the way, the
-/// answer, and one canonical line at the end, whatever happened.
+/// The middleware around routing: request id, operation, path as it was sent, time limit, problem bodies for whatever
+/// fails without one, and one canonical line at the end, whoever answered.
 /// </summary>
-/// <param name="routes">The resources.</param>
-/// <param name="writer">Sends answers.</param>
 /// <param name="log">Writes the lines.</param>
 /// <param name="telemetry">Observes the request.</param>
 /// <param name="ids">Finds or makes request ids.</param>
-/// <param name="limits">How many, and how long.</param>
-/// <param name="tellsTime">Whether answers have <see cref="ServerTiming.Header"/>.</param>
+/// <param name="limits">Concurrency and time limits.</param>
+/// <param name="options">Of the responses.</param>
 /// <param name="stopping">Cancelled when the service is about to stop: connections are not to be kept then.</param>
 internal sealed class RequestPipeline(
-    Routes routes,
-    AnswerWriter writer,
     RequestLog log,
     TelemetrySystem telemetry,
     RequestIds ids,
     RequestLimits limits,
-    bool tellsTime,
+    RequestPipeline.Options options,
     CancellationToken stopping)
 {
-    public async Task InvokeAsync(HttpContext http)
+    /// <summary>
+    /// Adds this middleware, routing, the middleware of the framework whose services are registered, and the
+    /// concurrency limit. Endpoints, and middleware of a service's own, come behind it.
+    /// </summary>
+    /// <param name="app">Without middleware yet.</param>
+    /// <param name="services">Those that were registered.</param>
+    public void Use(WebApplication app, IServiceCollection services)
+    {
+        var endpoints = app.Services.GetRequiredService<EndpointDataSource>();
+        app.Use(next => http => InvokeAsync(http, next, endpoints));
+        app.UseRouting();
+        app.Use(limits.Limit);
+        FrameworkMiddleware.Use(app, services);
+    }
+
+    private async Task InvokeAsync(HttpContext http, RequestDelegate next, EndpointDataSource endpoints)
     {
         var started = Stopwatch.GetTimestamp();
-        var target = RequestTarget.Parse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var target = RequestTarget.Of(http);
         var operation = telemetry.StartRequest(
             ids.For(http.Request.Headers), TracePropagation.Read(http.Request.Headers, HeaderOf), RequestLog.Names);
+        var state = RequestState.Begin(
+            http, operation, target, started, closesConnection: stopping.IsCancellationRequested);
         log.Request(http, operation, target);
-
-        var headers = http.Response.Headers;
-        headers[RequestIds.Header] = operation.Id;
-        if (stopping.IsCancellationRequested)
+        if (options.ServerTiming)
         {
-            headers.Connection = "close";
+            ServerTiming.SetHeader(http, started, operation);
         }
-        var route = routes.Find(target.Path, out var id);
-        var template = route?.Template ?? RequestOutcome.NotFound;
-        if (tellsTime)
-        {
-            ServerTiming.Tell(http.Response, template, started, operation);
-        }
-        if (route is not null && http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics)
-        {
-            // Someone listens to http.server.request.duration, which knows no routes but those of the framework.
-            metrics.Tags.Add(new("http.route", route.Template));
-        }
-        var answer = route is null ? Problem.UnknownEndpoint : await AnswerAsync(http, route, target, id);
-        var coding = AnswerWriter.Negotiate(http.Request, ref answer);
-        var (status, bytes, exception) = (answer.Status, 0L, answer.Exception);
-        // What is left of a body that is not framed correctly cannot be told from the next request.
-        if (exception is BadHttpRequestException)
-        {
-            headers.Connection = "close";
-        }
-        // What is on its way already can only be broken off, so that the client sees that it is not whole; and one
-        // that has gone gets nothing.
-        if (status == RequestOutcome.ClientClosedRequest || (exception is not null && http.Response.HasStarted))
-        {
-            Abort(http);
-        }
-        else
-        {
-            try
-            {
-                bytes = await writer.WriteAsync(http, answer, coding, operation, target);
-            }
-            catch (Exception error)
-            {
-                (exception, status) = (error, AnswerTo(http, error).Status);
-                Abort(http);
-            }
-        }
-        var reason = status == RequestOutcome.ClientClosedRequest ? null : answer.Problem?.Message;
+        // Routing compares the path as it was sent: nothing is decoded and no dots are folded.
+        http.Request.Path = target.Path.StartsWith('/') ? new PathString(target.Path) : PathString.Empty;
+        var isServer = target.Path == RequestTarget.Server;
+        var (status, exception) = await ProcessAsync(
+            http, state, isServer ? http => EndpointMethods.AnswerServerAsync(http, endpoints) : next);
+        var reason = status == RequestOutcome.ClientClosedRequest ? null : state.Problem?.Message;
+        var bytes = state.HasResult ? state.BodyBytes : CountedBody.BytesOf(http);
         log.Response(http, operation, target, new RequestOutcome(
-            status, template, reason, bytes, Stopwatch.GetElapsedTime(started), exception));
-        if (answer.Problem is not null && exception is null)
+            status, RequestOutcome.RouteOf(http), reason, bytes, Stopwatch.GetElapsedTime(started), exception));
+        if (state.Problem is not null && exception is null)
         {
             await RequestBody.DrainAsync(http.Request, http.RequestAborted);
         }
+        state.End(http);
     }
+
+    /// <summary>Calls the rest of the pipeline, and answers where it did not.</summary>
+    private async ValueTask<(int Status, Exception? Exception)> ProcessAsync(
+        HttpContext http, RequestState state, RequestDelegate next)
+    {
+        try
+        {
+            var work = next(http);
+            if (!work.IsCompleted)
+            {
+                state.Watch(TimeMaxOf(http));
+            }
+            await work;
+            if (!state.HasResult)
+            {
+                LogResponseId(http, state.Operation);
+                if (ProblemOf(http) is { } problem)
+                {
+                    await ResultWriter.WriteProblemAsync(http, problem);
+                }
+            }
+            return (http.Response.StatusCode, null);
+        }
+        catch (OperationCanceledException) when (state.IsTimeOver && !HasBegun(http, state))
+        {
+            RequestLimits.CountHit("request-time-max-ms");
+            return await FailAsync(http, state, Problem.TimedOut, null);
+        }
+        catch (Exception error)
+        {
+            if (error is StorageException { InnerException: OperationCanceledException } && !state.IsClientGone)
+            {
+                RequestLimits.CountHit("request-time-max-ms");
+            }
+            return await FailAsync(http, state, ProblemOf(state, error), error);
+        }
+    }
+
+    private static bool HasBegun(HttpContext http, RequestState state) =>
+        http.Response.HasStarted || state.HasResult;
+
+    /// <param name="http">Of the request.</param>
+    /// <param name="state">Of the request.</param>
+    /// <param name="problem">Null when the client has gone.</param>
+    /// <param name="error">The exception, if that is why.</param>
+    private async ValueTask<(int Status, Exception? Exception)> FailAsync(
+        HttpContext http, RequestState state, Problem? problem, Exception? error)
+    {
+        // A response that has begun can only be broken off, so that the client sees that it is not whole.
+        if (problem is null || HasBegun(http, state))
+        {
+            state.Problem = problem;
+            Abort(http);
+            return (problem?.Status ?? RequestOutcome.ClientClosedRequest, error);
+        }
+        http.Response.Clear();
+        if (error is BadHttpRequestException)
+        {
+            // The rest of a body that is not framed correctly cannot be told from the next request.
+            http.Response.Headers.Connection = "close";
+        }
+        try
+        {
+            await ResultWriter.WriteProblemAsync(http, problem, options.Debug ? error?.ToString() : null);
+            return (problem.Status, error);
+        }
+        catch (Exception failure)
+        {
+            Abort(http);
+            return (ProblemOf(state, failure)?.Status ?? RequestOutcome.ClientClosedRequest, failure);
+        }
+    }
+
+    /// <summary>The time limit of the request; null when its endpoint has none, or one of its own.</summary>
+    private TimeSpan? TimeMaxOf(HttpContext http) =>
+        http.GetEndpoint()?.Metadata.GetMetadata<DisableRequestTimeoutAttribute>() is null
+        && http.Features.Get<IHttpRequestTimeoutFeature>() is null
+            ? limits.TimeMax
+            : null;
 
     private static string? HeaderOf(IHeaderDictionary headers, string name) => name switch
     {
@@ -110,97 +169,59 @@ internal sealed class RequestPipeline(
         }
     }
 
-    private async ValueTask<Answer> AnswerAsync(HttpContext http, Route route, RequestTarget target, string id)
+    /// <summary>The client refers to the id of the response, which may be one that the endpoint has set.</summary>
+    private static void LogResponseId(HttpContext http, Operation operation)
     {
-        if (route.Find(http.Request.Method) is not { } endpoint)
+        if (http.Response.Headers[RequestIds.Header] is [var answered, ..] && answered != operation.Id)
         {
-            return (Answer)Problem.MethodNotAllowed with { Allow = route.Allow };
-        }
-        if (route.IsLimited && !limits.TryEnter())
-        {
-            return Problem.Overloaded;
-        }
-        try
-        {
-            var deadline = RequestDeadline.Take();
-            var work = endpoint(http, target, id, deadline.Token);
-            if (!work.IsCompletedSuccessfully)
-            {
-                return await WithinTimeAsync(http, work, deadline);
-            }
-            // What is there at once needs no limit, whose timer and token would cost more than reading the task.
-            var answer = await work;
-            if (answer.Tasks is null)
-            {
-                deadline.PutBack();
-            }
-            return answer;
-        }
-        catch (Exception error)
-        {
-            return AnswerTo(http, error) with { Exception = error };
-        }
-        finally
-        {
-            if (route.IsLimited)
-            {
-                limits.Leave();
-            }
+            operation.Set("answered_id", answered);
         }
     }
 
-    private async ValueTask<Answer> WithinTimeAsync(
-        HttpContext http, ValueTask<Answer> work, RequestDeadline deadline)
+    /// <summary>
+    /// The problem where routing, a middleware or an endpoint has set only a status; null when there is none, or when
+    /// the response has a body.
+    /// </summary>
+    private static Problem? ProblemOf(HttpContext http)
     {
-        // What streams the answer goes on with its token.
-        http.Response.RegisterForDispose(deadline);
-        var gone = http.RequestAborted;
-        deadline.Start(limits.TimeMax, gone);
-        try
+        var response = http.Response;
+        if (response.StatusCode < StatusCodes.Status400BadRequest || response.HasStarted
+            || response.ContentLength > 0 || response.ContentType is not null)
         {
-            return await work;
+            return null;
         }
-        catch (OperationCanceledException) when (!gone.IsCancellationRequested)
-        {
-            RequestLimits.CountHit("request-time-max-ms");
-            return Problem.TimedOut;
-        }
-        catch (StorageException error)
-            when (error.InnerException is OperationCanceledException && !gone.IsCancellationRequested)
-        {
-            RequestLimits.CountHit("request-time-max-ms");
-            throw;
-        }
-        finally
-        {
-            deadline.StopTime();
-        }
+        return response.StatusCode == StatusCodes.Status404NotFound && http.GetEndpoint() is null
+            ? Problem.UnknownEndpoint
+            : new Problem(response.StatusCode, ReasonPhrases.GetReasonPhrase(response.StatusCode));
     }
 
-    private static Answer AnswerTo(HttpContext http, Exception error) => error switch
+    /// <returns>Null when the client has gone.</returns>
+    private static Problem? ProblemOf(RequestState state, Exception error) => error switch
     {
-        // Nobody reads this one any more; it is for the log.
-        _ when IsGone(http, error) => new Answer { Status = RequestOutcome.ClientClosedRequest },
+        _ when IsClientGone(state, error) => null,
         StorageException storage => Problem.From(storage.Kind),
-        BadHttpRequestException bad => Refuse(bad),
+        BadHttpRequestException bad => ProblemOf(bad),
         _ => Problem.Unexpected,
     };
 
-    private static Problem Refuse(BadHttpRequestException bad)
+    private static Problem ProblemOf(BadHttpRequestException bad)
     {
         if (bad.StatusCode == StatusCodes.Status408RequestTimeout)
         {
-            // It ran out of our time, or was slower than the server bears.
             RequestLimits.CountHit(
                 bad.InnerException is OperationCanceledException ? "request-time-max-ms" : "bytes-per-second-min");
         }
         return new Problem(bad.StatusCode, ReasonPhrases.GetReasonPhrase(bad.StatusCode), bad.Message);
     }
 
-    private static bool IsGone(HttpContext http, Exception error) =>
+    private static bool IsClientGone(RequestState state, Exception error) =>
         error is ConnectionResetException
-        || (http.RequestAborted.IsCancellationRequested
+        || (state.IsClientGone
             && error is OperationCanceledException or ConnectionAbortedException
                 or BadHttpRequestException { InnerException: OperationCanceledException }
                 or StorageException { InnerException: OperationCanceledException });
+
+    /// <param name="Debug">Whether problem bodies have <c>trace</c>.</param>
+    /// <param name="ServerTiming">Whether responses have <c>Server-Timing</c>.</param>
+    internal readonly record struct Options(bool Debug, bool ServerTiming);
 }

@@ -13,17 +13,16 @@ internal static class ServerTiming
 {
     public const string Header = "Server-Timing";
 
-    /// <summary>Sets the header at the last moment.</summary>
-    /// <param name="response">Has not started.</param>
-    /// <param name="route">The template of the resource, or <see cref="RequestOutcome.NotFound"/>.</param>
+    /// <summary>Sets the header when the response starts, which may be when the pipeline has ended.</summary>
+    /// <param name="http">Of the request.</param>
     /// <param name="started">When the head of the request was read; a timestamp of <see cref="Stopwatch"/>.</param>
     /// <param name="operation">Of the request.</param>
-    public static void Tell(HttpResponse response, string route, long started, Operation operation) =>
-        response.OnStarting(() =>
-        {
-            response.Headers[Header] = Of(route, Stopwatch.GetElapsedTime(started), operation);
-            return Task.CompletedTask;
-        });
+    public static void SetHeader(HttpContext http, long started, Operation operation) => http.Response.OnStarting(() =>
+    {
+        http.Response.Headers[Header] = Of(
+            RequestOutcome.RouteOf(http), Stopwatch.GetElapsedTime(started), operation);
+        return Task.CompletedTask;
+    });
 
     private static string Of(string route, TimeSpan elapsed, Operation operation)
     {

@@ -6,7 +6,7 @@ using TaskService.Domain;
 
 namespace TaskService.Api;
 
-/// <summary>The todo list over HTTP.</summary>
+/// <summary>The handlers of <see cref="TaskRoutes"/>.</summary>
 /// <param name="tasks">The list.</param>
 /// <param name="bodyBytesMax">Of a request.</param>
 internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
@@ -15,23 +15,9 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 
     private readonly TaskListCache all = new(tasks);
 
-    public void AddTo(Routes routes)
+    public async ValueTask<ApiResult> ListAsync(HttpContext http, CancellationToken cancel)
     {
-        Add(HttpMethods.Get, "/tasks", ListAsync);
-        Add(HttpMethods.Post, "/tasks", CreateAsync);
-        Add(HttpMethods.Get, "/tasks/{id}", FindAsync);
-        Add(HttpMethods.Put, "/tasks/{id}", ReplaceAsync);
-        Add(HttpMethods.Patch, "/tasks/{id}", PatchAsync);
-        Add(HttpMethods.Delete, "/tasks/{id}", DeleteAsync);
-
-        void Add(string method, string template, Endpoint endpoint) =>
-            routes.Add(method, template, tasks.LooksAtRequests ? ReadAfter.Around(endpoint) : endpoint);
-    }
-
-    private async ValueTask<Answer> ListAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
-    {
-        var query = TaskListQuery.Parse(target.Query, out var problem);
+        var query = TaskListQuery.Parse(http.Request.QueryString.Value ?? "", out var problem);
         if (problem is not null)
         {
             return problem;
@@ -42,18 +28,17 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         }
         var body = await TaskListBody.BeginAsync(tasks, query, cancel);
         http.Response.RegisterForDisposeAsync(body);
-        return new Answer
+        return new ApiResult
         {
             Status = StatusCodes.Status200OK,
             Body = body.Whole,
-            Tasks = body.Whole is null ? body : null,
+            Stream = body.Whole is null ? body : null,
             Tag = body.Tag,
             Link = body.LastIdOfPage is { } last ? query.NextLink(last) : null,
         };
     }
 
-    private async ValueTask<Answer> CreateAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
+    public async ValueTask<ApiResult> CreateAsync(HttpContext http, CancellationToken cancel)
     {
         var (body, problem) = await ReadBodyAsync(http, isPatch: false, cancel);
         if (problem is not null || !TryReadTask(body!, out var entry, out problem))
@@ -72,7 +57,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         var created = await tasks.CreateAsync(entry!, key, cancel);
         return created.Refusal is { } refusal
             ? Problem.From(refusal)
-            : new Answer
+            : new ApiResult
             {
                 Status = StatusCodes.Status201Created,
                 Location = $"/tasks/{created.TaskId}",
@@ -80,19 +65,18 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             };
     }
 
-    private async ValueTask<Answer> FindAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel) =>
+    public async ValueTask<ApiResult> FindAsync(string id, CancellationToken cancel) =>
         await tasks.FindAsync(id, cancel) is not { } found
             ? Problem.From(ErrorKind.TaskNotFound, id)
-            : new Answer
+            : new ApiResult
             {
                 Status = StatusCodes.Status200OK,
                 Body = EncodedTask.Document(found),
                 Tag = found.Version.Hash,
             };
 
-    private async ValueTask<Answer> ReplaceAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
+    public async ValueTask<ApiResult> ReplaceAsync(
+        string id, HttpContext http, CancellationToken cancel)
     {
         // The body comes first: what no task could be is refused before anyone looks for one.
         var (body, problem) = await ReadBodyAsync(http, isPatch: false, cancel);
@@ -103,8 +87,8 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         return Changed(await tasks.ReplaceAsync(id, entry!, Allows(http.Request), cancel), id);
     }
 
-    private async ValueTask<Answer> PatchAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel)
+    public async ValueTask<ApiResult> PatchAsync(
+        string id, HttpContext http, CancellationToken cancel)
     {
         var (body, problem) = await ReadBodyAsync(http, isPatch: true, cancel);
         if (problem is null && TryRead(body!, TaskJson.ReadPatch, out var patch, out problem))
@@ -112,20 +96,23 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             return Changed(
                 await tasks.ChangeAsync(id, task => TaskJson.Apply(patch!, task), Allows(http.Request), cancel), id);
         }
-        var isType = problem!.Status == StatusCodes.Status415UnsupportedMediaType;
-        return (Answer)problem with { AcceptPatch = isType ? RequestBody.MergePatch : null };
+        if (problem!.Status == StatusCodes.Status415UnsupportedMediaType)
+        {
+            http.Response.Headers["Accept-Patch"] = RequestBody.MergePatch;
+        }
+        return problem;
     }
 
-    private async ValueTask<Answer> DeleteAsync(
-        HttpContext http, RequestTarget target, string id, CancellationToken cancel) =>
+    public async ValueTask<ApiResult> DeleteAsync(
+        string id, HttpContext http, CancellationToken cancel) =>
         Changed(await tasks.DeleteAsync(id, Allows(http.Request), cancel), id);
 
     private ValueTask<(byte[]? Body, Problem? Problem)> ReadBodyAsync(
         HttpContext http, bool isPatch, CancellationToken cancel) =>
         RequestBody.ReadAsync(http.Request, bodyBytesMax, isPatch, cancel);
 
-    private static Answer Changed(ErrorKind? refusal, string id) =>
-        refusal is { } kind ? Problem.From(kind, id) : Answer.NoContent;
+    private static ApiResult Changed(ErrorKind? refusal, string id) =>
+        refusal is { } kind ? Problem.From(kind, id) : ApiResult.NoContent;
 
     /// <summary>Whether the request allows a version to be changed; null when it does not care.</summary>
     private static Predicate<TaskVersion>? Allows(HttpRequest request)

@@ -8,7 +8,7 @@ namespace TaskService.Api;
 /// The body of a list, an object from id to task, written in pieces so that it takes the same memory at any length.
 /// The first piece is there before the head is sent: a list that fits it is sent whole, with a tag.
 /// </summary>
-internal sealed class TaskListBody : IAsyncDisposable
+internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
 {
     /// <summary>How large a piece gets, but for a task that takes more alone.</summary>
     public const int PieceBytesMax = 64 * 1024;

@@ -4,7 +4,7 @@ using TaskService.Domain;
 namespace TaskService.Api;
 
 /// <summary>
-/// The answer to who asks for all tasks, kept until one changes. It is made when the same list is asked for a second
+/// The result of a request for all tasks, kept until one changes. It is made when the same list is asked for a second
 /// time, so that one that changes all the while costs nothing more. On engines that cannot know it keeps nothing.
 /// </summary>
 internal sealed class TaskListCache(TodoListService tasks)
@@ -15,7 +15,7 @@ internal sealed class TaskListCache(TodoListService tasks)
     private volatile Kept? last;
 
     /// <returns>Null when there is none, and it is to be made as ever.</returns>
-    public async ValueTask<Answer?> FindAsync(CancellationToken cancel)
+    public async ValueTask<ApiResult?> FindAsync(CancellationToken cancel)
     {
         if (tasks.Revision is not { } revision)
         {
@@ -27,10 +27,10 @@ internal sealed class TaskListCache(TodoListService tasks)
             last = new Kept(revision, null);
             return null;
         }
-        return kept.IsTooLarge ? null : kept.Answer ?? await MakeAsync(revision, cancel);
+        return kept.IsTooLarge ? null : kept.List ?? await MakeAsync(revision, cancel);
     }
 
-    private async ValueTask<Answer?> MakeAsync(long revision, CancellationToken cancel)
+    private async ValueTask<ApiResult?> MakeAsync(long revision, CancellationToken cancel)
     {
         await using var body = await TaskListBody.BeginAsync(tasks, TaskListQuery.All, cancel);
         var whole = new ArrayBufferWriter<byte>();
@@ -44,7 +44,7 @@ internal sealed class TaskListCache(TodoListService tasks)
             }
         }
         while (!body.IsWritten);
-        var answer = new Answer
+        var result = new ApiResult
         {
             Status = StatusCodes.Status200OK,
             Body = whole.WrittenMemory,
@@ -53,12 +53,12 @@ internal sealed class TaskListCache(TodoListService tasks)
         };
         if (tasks.Revision == revision)
         {
-            last = new Kept(revision, answer);
+            last = new Kept(revision, result);
         }
-        return answer;
+        return result;
     }
 
-    private sealed record Kept(long Revision, Answer? Answer)
+    private sealed record Kept(long Revision, ApiResult? List)
     {
         public bool IsTooLarge { get; init; }
     }

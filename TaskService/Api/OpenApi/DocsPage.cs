@@ -18,13 +18,13 @@ internal static class DocsPage
         "/swagger-ui-standalone-preset.js", "/favicon-16x16.png", "/favicon-32x32.png",
     ];
 
-    public static void AddTo(Routes routes, IApplicationBuilder app, bool isOn)
+    public static void MapDocs(this WebApplication app, bool isOn)
     {
         if (!isOn)
         {
             return;
         }
-        var page = app.New();
+        var page = ((IApplicationBuilder)app).New();
         page.UseSwaggerUI(options =>
         {
             options.RoutePrefix = Prefix;
@@ -33,11 +33,21 @@ internal static class DocsPage
         var serve = page.Build();
         foreach (var file in Files)
         {
-            routes.AddPage($"/{Prefix}{file}", http =>
+            app.MapGet($"/{Prefix}{file}", async http =>
             {
                 http.Response.Headers.ContentSecurityPolicy = Policy;
-                return serve(http);
-            });
+                // It serves nothing where an endpoint was found already.
+                var endpoint = http.GetEndpoint();
+                http.SetEndpoint(null);
+                try
+                {
+                    await serve(http);
+                }
+                finally
+                {
+                    http.SetEndpoint(endpoint);
+                }
+            }).ExcludeFromDescription();
         }
     }
 }

@@ -9,7 +9,7 @@ namespace TaskService.Api.OpenApi;
 /// The description of the API in OpenAPI 3.1, made of the routes, the words of <see cref="OpenApiOperations"/>, the
 /// schema file, and problems as they are really sent.
 /// </summary>
-internal sealed class OpenApiDocument(Routes routes, string serviceName)
+internal sealed class OpenApiDocument(EndpointDataSource endpoints, string serviceName)
 {
     public static readonly JsonSerializerOptions Text =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -44,7 +44,9 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
         ["security"] = new JsonArray(),
         ["tags"] = new JsonArray([.. OpenApiOperations.Tags
             .Select(tag => new JsonObject { ["name"] = tag.Name, ["description"] = tag.Description })]),
-        ["paths"] = Object(routes.All.Where(route => !route.IsPage)
+        ["paths"] = Object(endpoints.Endpoints.OfType<RouteEndpoint>()
+            .Where(one => one.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null)
+            .GroupBy(EndpointMethods.RouteOf, one => one, (template, own) => new Route(template, [.. own]))
             .Select(route => (route.Template, (JsonNode)PathOf(route)))),
         ["components"] = new JsonObject
         {
@@ -168,7 +170,7 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             ? ["Accept-Patch", .. Shared(operation.Method, status)]
             : Shared(operation.Method, status);
 
-    /// <summary>The headers that <see cref="AnswerWriter"/> gives to every answer.</summary>
+    /// <summary>The headers that <see cref="ResultWriter"/> sets on every response.</summary>
     private static IEnumerable<string> Shared(string method, int status)
     {
         yield return RequestIds.Header;
@@ -213,5 +215,12 @@ internal sealed class OpenApiDocument(Routes routes, string serviceName)
             },
         };
         return result;
+    }
+
+    private sealed record Route(string Template, IReadOnlyList<Endpoint> Endpoints)
+    {
+        public IEnumerable<string> Methods => EndpointMethods.Of(Endpoints);
+
+        public bool IsLimited => Endpoints.All(one => one.Metadata.GetMetadata<Unlimited>() is null);
     }
 }

@@ -8,17 +8,18 @@ internal static class OpenApiEndpoint
 {
     public const string Path = "/openapi.json";
 
-    public static void AddTo(Routes routes, string serviceName)
+    public static void MapOpenApi(this WebApplication app, string serviceName)
     {
-        // When it is first asked for: by then all routes are there, and a start does not wait for it.
-        var answer = new Lazy<Answer>(() => Make(new OpenApiDocument(routes, serviceName)));
-        routes.Add(HttpMethods.Get, Path, (_, _, _, _) => ValueTask.FromResult(answer.Value));
+        // Made at the first request: by then all endpoints are there, and the start does not wait for it.
+        var result = new Lazy<ApiResult>(() => Make(new OpenApiDocument(
+            app.Services.GetRequiredService<EndpointDataSource>(), serviceName)));
+        app.MapGet(Path, () => result.Value);
     }
 
-    private static Answer Make(OpenApiDocument document)
+    private static ApiResult Make(OpenApiDocument document)
     {
         var body = Encoding.UTF8.GetBytes(document.ToJson().ToJsonString(OpenApiDocument.Text));
-        return new Answer
+        return new ApiResult
         {
             Status = StatusCodes.Status200OK,
             Body = body,
