@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
-using TaskService.Storage.Sqlite;
 
 namespace TaskService.Tests.Support;
 
@@ -11,7 +10,6 @@ internal sealed class SqliteDatabase : IDisposable
 
     public SqliteDatabase(string file)
     {
-        SqliteLibrary.Require();
         connection = new SqliteConnection($"Data Source={file};Pooling=False");
         connection.Open();
     }

@@ -21,11 +21,7 @@ public sealed class MigrationsTests : IDisposable
     private readonly TemporaryDirectory directory = new();
     private readonly SqliteConnection connection;
 
-    public MigrationsTests()
-    {
-        SqliteLibrary.Require();
-        connection = Open();
-    }
+    public MigrationsTests() => connection = Open();
 
     public void Dispose()
     {

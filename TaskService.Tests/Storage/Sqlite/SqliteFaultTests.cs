@@ -212,22 +212,6 @@ public sealed class SqliteFaultTests : IDisposable
         await AssertRefusedAsync("store/tasks.db", "/store may not be written to: Read-only file system");
     }
 
-    [Fact]
-    public async Task A_library_that_is_missing_is_an_exit_with_one_line_that_says_what_to_install()
-    {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "hides the library with strace");
-        var libraries = new[] { "/lib", "/usr/lib", "/lib64", "/usr/lib64" }.Where(Directory.Exists)
-            .SelectMany(folder => Directory.GetDirectories(folder, "*-linux-*").Append(folder))
-            .SelectMany(folder => Directory.GetFiles(folder, "libsqlite3.so*"));
-        string[] args = ["-c", "c.yaml", "-p", "0"];
-        using var process = ServiceProcess.StartInjected(
-            "openat:error=ENOENT", directory.Path, args, [.. libraries]);
-        Assert.Equal(1, await process.ExitAsync());
-        // strace says what it made of the names.
-        var line = Assert.Single(process.Errors, line => !line.Contains("strace", StringComparison.Ordinal));
-        Assert.Contains("apt-get install libsqlite3-0", line, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData(
         "UPDATE schema_migrations SET hash = 'x' WHERE version = 1",

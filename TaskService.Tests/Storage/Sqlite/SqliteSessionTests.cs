@@ -13,6 +13,17 @@ public sealed class SqliteSessionTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
+    public void The_SQLite_library_is_the_one_that_comes_with_the_service()
+    {
+        using var database = new SqliteDatabase(directory.File("tasks.db"));
+        var version = Version.Parse((string)database.Scalar("SELECT sqlite_version()")!);
+        Assert.Contains(
+            $"SQLite itself ({version.ToString(fieldCount: 2)})",
+            File.ReadAllText(TestRoot.File("docs", "storage.md")),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Statements_belong_to_who_asked_for_them_and_show_no_values()
     {
         await using var events = new EventFile();

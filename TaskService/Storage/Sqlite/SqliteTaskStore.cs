@@ -64,7 +64,6 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
 
     public async Task OpenAsync(CancellationToken cancel)
     {
-        SqliteLibrary.Require();
         SqliteSession? session = null;
         try
         {
