@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
+using System.IO.Hashing;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -20,8 +21,6 @@ internal static class RequestBody
     private const string Json = "application/json";
     private const string Form = "application/x-www-form-urlencoded";
     private const int GzipTrailerBytes = 8;
-
-    private static readonly uint[] CrcTable = [.. Enumerable.Range(0, 256).Select(value => CrcOf((uint)value))];
 
     /// <summary>Reads the whole body.</summary>
     /// <param name="request">Its head is checked first.</param>
@@ -181,31 +180,13 @@ internal static class RequestBody
         }
         // The framework does not miss a trailer that was cut off, nor mind what comes behind it.
         var body = decoded.ToArray();
+        // RFC 1952 section 2.3.1: the CRC-32 of what was coded, and its length.
+        var trailer = coded.AsSpan(Math.Max(0, coded.Length - GzipTrailerBytes));
         var whole = coded.Length > GzipTrailerBytes
-            && BinaryPrimitives.ReadUInt32LittleEndian(coded.AsSpan(coded.Length - 4)) == body.Length
-            && BinaryPrimitives.ReadUInt32LittleEndian(coded.AsSpan(coded.Length - GzipTrailerBytes)) == Crc32(body);
+            && BinaryPrimitives.ReadUInt32LittleEndian(trailer) == Crc32.HashToUInt32(body)
+            && BinaryPrimitives.ReadUInt32LittleEndian(trailer[4..]) == body.Length;
         return whole
             ? (body, null)
             : (null, Problem.InvalidJson("the gzip body is cut off, or has more than one member"));
-    }
-
-    /// <summary>The checksum of RFC 1952 section 8.</summary>
-    private static uint Crc32(ReadOnlySpan<byte> bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var value in bytes)
-        {
-            crc = (crc >> 8) ^ CrcTable[(byte)(crc ^ value)];
-        }
-        return ~crc;
-    }
-
-    private static uint CrcOf(uint value)
-    {
-        for (var bit = 0; bit < 8; bit++)
-        {
-            value = (value >> 1) ^ (0xedb88320 & (0 - (value & 1)));
-        }
-        return value;
     }
 }
