@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using Microsoft.Extensions.DependencyInjection;
-using TaskService.Tests.Outlets;
+using Microsoft.Extensions.Time.Testing;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Api;
@@ -182,7 +182,7 @@ public sealed class TlsTests : IDisposable
     {
         using var files = new LogFiles();
         using var hits = new LimitHits();
-        var minutes = new HeldTime(due => due == FailedHandshakes.Every);
+        var minutes = new FakeTimeProvider();
         SomeCertificate.MakeShort().WriteTo(directory);
         await using var service = await RunningService.StartAsync(
             logging: files.Yaml, service: Tls, setup: builder => builder.Services.AddSingleton<TimeProvider>(minutes));
@@ -191,12 +191,11 @@ public sealed class TlsTests : IDisposable
         await FailAsync(3);
         await RawClient.SendAsync(service.Port, "GET / HTTP/1.1\r\n\r\n"u8.ToArray(), isCut: true);
         await CountedAsync(5);
-        minutes.GoOff();
+        minutes.Advance(FailedHandshakes.Every);
         var second = (await LinesAsync(2))[1];
         Assert.StartsWith("4 TLS handshakes failed, the last one: Cannot determine the frame size", second);
         // With nothing to say there is no line, and the next failure is logged at once.
-        minutes.GoOff();
-        await Until.TrueAsync(() => minutes.Next is null, "the end of the minute");
+        minutes.Advance(FailedHandshakes.Every);
         await FailAsync(1);
         Assert.StartsWith("1 TLS handshakes failed", (await LinesAsync(3))[2]);
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using TaskService.Domain;
 
 namespace TaskService.Tests.Domain;
@@ -7,7 +8,7 @@ public sealed class TaskIdsTests
     [Fact]
     public void Ids_are_UUIDs_of_version_7_in_32_lower_case_digits()
     {
-        var id = new TaskIds(new FixedTime(1_763_000_000_123)).Next();
+        var id = new TaskIds(At(1_763_000_000_123)).Next();
         Assert.Matches("^[0-9a-f]{32}$", id);
         var uuid = Guid.ParseExact(id, "N");
         Assert.Equal(7, uuid.Version);
@@ -40,18 +41,18 @@ public sealed class TaskIdsTests
     [Fact]
     public void A_clock_that_goes_back_does_not_make_ids_go_back()
     {
-        var time = new FixedTime(2_000_000_000_000);
+        var time = At(2_000_000_000_000);
         var ids = new TaskIds(time);
         var before = ids.Next();
-        time.Milliseconds -= 3_600_000;
+        time.AdjustTime(time.GetUtcNow().AddHours(-1));
         Assert.True(string.CompareOrdinal(before, ids.Next()) < 0);
     }
 
     [Fact]
     public void Ids_start_above_the_highest_stored_one_whatever_the_clock_says()
     {
-        var stored = new TaskIds(new FixedTime(2_000_000_000_000)).Next();
-        var ids = new TaskIds(new FixedTime(1_000_000_000_000));
+        var stored = new TaskIds(At(2_000_000_000_000)).Next();
+        var ids = new TaskIds(At(1_000_000_000_000));
         Assert.True(ids.StartAbove(stored));
         Assert.True(string.CompareOrdinal(stored, ids.Next()) < 0);
         Assert.True(ids.StartAbove("00000000000070008000000000000000"));
@@ -87,10 +88,5 @@ public sealed class TaskIdsTests
         Assert.False(TaskIds.IsValid(new string('a', 65)));
     }
 
-    private sealed class FixedTime(long milliseconds) : TimeProvider
-    {
-        public long Milliseconds { get; set; } = milliseconds;
-
-        public override DateTimeOffset GetUtcNow() => DateTimeOffset.FromUnixTimeMilliseconds(Milliseconds);
-    }
+    private static FakeTimeProvider At(long milliseconds) => new(DateTimeOffset.FromUnixTimeMilliseconds(milliseconds));
 }

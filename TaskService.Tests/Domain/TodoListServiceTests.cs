@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using TaskService.Domain;
 using TaskService.Storage;
 using TaskService.Tests.Support;
@@ -10,7 +11,7 @@ public sealed class TodoListServiceTests
     public async Task New_ids_are_higher_than_all_that_are_stored_among_ids_that_others_made()
     {
         await using var store = new MemoryTaskStore();
-        var future = new TaskIds(new OneHourAhead()).Next();
+        var future = new TaskIds(new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(1))).Next();
         string[] ids = [future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748"];
         foreach (var id in ids)
         {
@@ -20,10 +21,5 @@ public sealed class TodoListServiceTests
         await service.OpenAsync(CancellationToken.None);
         var created = await service.CreateAsync(new TaskEntry { Title = "Task1" }, null, CancellationToken.None);
         Assert.True(string.CompareOrdinal(future, created.TaskId) < 0, $"{created.TaskId} is not above {future}");
-    }
-
-    private sealed class OneHourAhead : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => DateTimeOffset.UtcNow.AddHours(1);
     }
 }

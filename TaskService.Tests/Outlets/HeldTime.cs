@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace TaskService.Tests.Outlets;
 
-/// <summary>Real time, but for timers that go off when the test says so, and not before.</summary>
+/// <summary>
+/// Real time, but for timers that go off when the test says so, and not before. Unlike <c>FakeTimeProvider</c> it shows
+/// the timer that is set, for which a test has to wait when the code under test runs on threads of its own.
+/// </summary>
 /// <param name="isHeld">Says of the time that a timer is set to whether it is such a one.</param>
 internal sealed class HeldTime(Func<TimeSpan, bool> isHeld) : TimeProvider
 {

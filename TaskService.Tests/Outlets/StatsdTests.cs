@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Outlets;
 using TaskService.Telemetry.Outlets.Statsd;
@@ -250,7 +251,7 @@ public sealed class StatsdTests : IDisposable
     [Fact]
     public async Task A_name_is_resolved_again_after_a_minute_and_after_an_error()
     {
-        var time = new SomeTime();
+        var time = new FakeTimeProvider();
         var asked = 0;
         // Where nobody may send to without asking for it.
         var address = IPAddress.Broadcast;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Processes;
@@ -140,7 +141,7 @@ public sealed class ShutdownTests : IDisposable
     [Fact]
     public async Task A_signal_that_comes_twice_at_once_is_one()
     {
-        var time = new SomeTime();
+        var time = new FakeTimeProvider();
         using var signals = new StopSignals(time);
         using var together = new Barrier(2);
         // As the system does it: each on a thread of its own.
