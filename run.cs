@@ -45,7 +45,8 @@ internal static class Verbs
         Usage: dotnet run.cs -- VERB [options]
 
           run [args]                  start {Repository.Service}; every argument is passed on to it
-          test [-v] [--suite SUITE]   run the tests; -v names each one; SUITE is unit, integration or long
+          test [-v] [--suite SUITE] [--filter EXPRESSION]
+                                      run the tests; -v names each one; SUITE is unit, integration or long
           typecheck                   build the solution; warnings are errors
           lint                        fail if a file is not formatted
           format                      format every file
@@ -54,10 +55,8 @@ internal static class Verbs
           bench [--work get,put,post,list] [--compare REV] [--shots N] [--seconds N] [--warm N]
                 [--connections N] [--tasks N]
                                       build for release and measure under load; --compare: beside another revision
-          outlets [--shots N] [--seconds N] [--warm N]
-                                      measure requests while the receivers of outlets fail
-          telemetry [--shots N] [--seconds N] [--warm N]
-                                      measure what telemetry costs a request
+          outlets, telemetry [--shots N] [--seconds N] [--warm N]
+                                      measure requests while the receivers of outlets fail; what telemetry costs one
           micro [--filter '*Line*']   time the line, the readers and the mappings alone
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods
@@ -72,7 +71,7 @@ internal static class Verbs
 
     private static readonly Dictionary<string, (string[] Flags, string[] Valued, Func<Given, int> Run)> Known = new()
     {
-        ["test"] = (["-v"], ["--suite"], Test),
+        ["test"] = (["-v"], ["--suite", "--filter"], Test),
         ["typecheck"] = ([], [], _ => TypeCheck()),
         ["lint"] = ([], [], _ => Lint()),
         ["format"] = ([], [], _ => Commands.Dotnet("format", Repository.Solution)),
@@ -81,12 +80,11 @@ internal static class Verbs
         ["stress"] = ([], ["--filter"], Stress),
         ["soak"] = ([], ["--filter"], Soak),
         ["help"] = ([], [], _ => Help()),
-        ["--help"] = ([], [], _ => Help()),
     };
 
     public static int Run(string[] args)
     {
-        var verb = args.FirstOrDefault("help");
+        var verb = args.FirstOrDefault() is null or "-h" or "--help" ? "help" : args[0];
         string[] rest = [.. args.Skip(1)];
         if (verb == "run")
         {
@@ -96,11 +94,8 @@ internal static class Verbs
         {
             return Commands.Dotnet(["run", "-c", "Release", "--project", Repository.Benchmarks, "--", verb, .. rest]);
         }
-        if (!Known.TryGetValue(verb, out var known))
-        {
-            _ = Help();
-            throw new UsageException($"unknown verb '{verb}'");
-        }
+        var known = Known.TryGetValue(verb, out var found) ? found
+            : throw new UsageException($"unknown verb '{verb}' (see help)");
         return known.Run(Options.Parse(verb, rest, known.Flags, known.Valued));
     }
 
@@ -112,15 +107,16 @@ internal static class Verbs
 
     private static int Test(Given options)
     {
-        string[] filter = options.GetValueOrDefault("--suite", "all") switch
+        var suite = options.GetValueOrDefault("--suite", "all") switch
         {
-            "unit" => ["--filter", $"{NoTemplate}&Suite!=integration&Suite!=long"],
-            "integration" => ["--filter", "Suite=integration"],
-            "long" => ["--filter", "Suite=long"],
-            "all" => [],
-            var suite => throw new UsageException($"unknown suite '{suite}': it is unit, integration, long or all"),
+            "unit" => $"{NoTemplate}&Suite!=integration&Suite!=long",
+            var name and ("integration" or "long") => $"Suite={name}",
+            "all" => null,
+            var name => throw new UsageException($"unknown suite '{name}': it is unit, integration, long or all"),
         };
-        return TestRun.Start(options.ContainsKey("-v") ? "normal" : "minimal", filter);
+        var filters = new[] { suite, options.GetValueOrDefault("--filter") }.OfType<string>().ToList();
+        return TestRun.Start(options.ContainsKey("-v") ? "normal" : "minimal",
+            filters.Count == 0 ? [] : ["--filter", filters.Count == 1 ? filters[0] : $"({filters[0]})&({filters[1]})"]);
     }
 
     // Unlike TreatWarningsAsErrors the switch covers MSBuild's own warnings; exceptions in props files do not bind it.
@@ -140,10 +136,9 @@ internal static class Verbs
     {
         // The caller's environment must not change the meaning of a check.
         Environment.SetEnvironmentVariable(Repository.ScaleVariable, null);
-        var built = Verdict("compiles without warnings", TypeCheck());
-        if (built != 0)
+        if (Verdict("compiles without warnings", TypeCheck()) is not 0 and var unbuilt)
         {
-            return built;
+            return unbuilt;
         }
         var linted = Verdict("formatted", Lint());
         var filter = options.ContainsKey("--long") ? NoSoak : NoTemplate;
@@ -256,10 +251,7 @@ internal static class TestRun
 
     public static int StartWithCoverage(params string[] args)
     {
-        if (Directory.Exists(Repository.CoverageFolder))
-        {
-            Directory.Delete(Repository.CoverageFolder, recursive: true);
-        }
+        Directory.CreateDirectory(Repository.CoverageFolder).Delete(recursive: true);
         _ = Directory.CreateDirectory(Repository.CoverageFolder);
         var collector = $"XPlat Code Coverage;Include=[{Repository.Service}]*,[{Repository.Telemetry}]*"
             + ";ExcludeByFile=**/obj/**;ExcludeByAttribute=GeneratedCodeAttribute";

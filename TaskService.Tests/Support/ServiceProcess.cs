@@ -71,6 +71,14 @@ internal sealed class ServiceProcess : IDisposable
     public static ServiceProcess StartShell(string directory, string script) =>
         new(directory, ["/bin/sh", "-c", script], [("SERVICE", Binary)]);
 
+    /// <summary>
+    /// Starts another program as the first of a group of processes, as a terminal does: a signal to the negative
+    /// <see cref="Id"/> reaches all of them.
+    /// </summary>
+    public static ServiceProcess StartGroup(
+        string directory, IEnumerable<(string Name, string? Value)> environment, params string[] command) =>
+        new(directory, ["setsid", .. command], [.. environment, ("SERVICE", Binary)]);
+
     /// <summary>Starts it under strace, which makes system calls fail, wait or kill as <paramref name="injection"/>
     /// says.</summary>
     /// <param name="injection">As strace takes it, such as <c>fsync:error=EIO</c>.</param>
@@ -137,7 +145,7 @@ internal sealed class ServiceProcess : IDisposable
     /// <returns>False when there is none.</returns>
     public static bool TrySignal(int id, string name)
     {
-        string[] args = [$"-{name}", $"{id}"];
+        string[] args = [$"-{name}", "--", $"{id}"];
         using var kill = Process.Start(new ProcessStartInfo("kill", args) { RedirectStandardError = true })!;
         kill.WaitForExit();
         return kill.ExitCode == 0;
