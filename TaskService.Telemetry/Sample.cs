@@ -14,9 +14,8 @@ public readonly record struct Sample(string Of, double Rate)
 {
     /// <summary>From 0 to below 1.</summary>
     internal static double NewCoin() =>
-#pragma warning disable CA5394 // Nobody gains anything by guessing it, and it costs no system call.
+        // Nobody gains anything by guessing it, and it costs no system call.
         Random.Shared.NextDouble();
-#pragma warning restore CA5394
 
     /// <summary>Decides for an operation that is about to start.</summary>
     /// <param name="type">Its own.</param>
