@@ -212,8 +212,9 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
     }
 
-    // Of a statement that fails while Npgsql prepares it by itself, it keeps that it is prepared but not what its rows
-    // look like, and all later reads by it fail (https://github.com/npgsql/npgsql/issues/6391).
+    // A statement that fails in Bind, when Npgsql has just prepared it by itself, stays prepared without a description
+    // of its rows, and its next execution breaks the connection: "unexpected backend message DataRow". Npgsql 10.0.3
+    // still has this defect (https://github.com/npgsql/npgsql/issues/6391).
     private static void Unprepare(NpgsqlConnection connection)
     {
         try
