@@ -54,6 +54,21 @@ public readonly record struct FieldValue
     /// </summary>
     public long Integer => bits;
 
+    /// <summary>
+    /// As an object, for those who take nothing else: a duration as its milliseconds, a list as an array.
+    /// </summary>
+    internal object? ToObject() => Kind switch
+    {
+        FieldKind.Text => Text,
+        FieldKind.Integer => Integer,
+        FieldKind.Number => Number,
+        FieldKind.Boolean => Boolean,
+        FieldKind.Duration => Integer / 1000.0,
+        FieldKind.Formatted => Formatted!.ToString(),
+        FieldKind.List => Items.Select(item => item.ToObject()).ToArray(),
+        _ => null,
+    };
+
     /// <summary>How much memory it takes besides its own: two bytes a character, and the items of a list.</summary>
     internal long BytesEstimate => Kind switch
     {

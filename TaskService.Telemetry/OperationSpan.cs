@@ -155,18 +155,10 @@ internal static class OperationSpan
         }
     }
 
-    private static object? ToTag(FieldValue value) => value.Kind switch
-    {
-        FieldKind.Text => value.Text,
-        FieldKind.Integer => value.Integer,
-        FieldKind.Number => value.Number,
-        FieldKind.Boolean => value.Boolean,
-        FieldKind.Duration => value.Integer / 1000.0,
-        FieldKind.Formatted => value.Formatted!.ToString(),
-        // The kinds of its items may differ, which those of a tag may not.
-        FieldKind.List => value.Items.Select(TextOf).ToArray(),
-        _ => null,
-    };
+    // The kinds of the items of a list may differ, which those of a tag may not.
+    private static object? ToTag(FieldValue value) => value.Kind == FieldKind.List
+        ? value.Items.Select(TextOf).ToArray()
+        : value.ToObject();
 
     private static string TextOf(FieldValue value) => value.Kind == FieldKind.List
         ? $"[{string.Join(", ", value.Items.Select(TextOf))}]"

@@ -33,9 +33,8 @@ internal static class Program
         setup?.Invoke(builder);
         var app = builder.Build();
 
-        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName);
-        var log = new RequestLog(
-            logs.Channel(LoggingSettings.LoggerName), levels, settings.Service.Name, TimeProvider.System);
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(LoggingSettings.LoggerName);
+        var log = new RequestLog(logger, settings.Service.Name);
         new RefusedRequests(log).Watch(app.Services);
         ForwardedHeader.Use(app, settings.Service.Proxies);
         new RequestPipeline(

@@ -25,8 +25,8 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly WebApplication app;
     private readonly ITaskStore store;
     private readonly IHostApplicationLifetime lifetime;
-    private readonly LogChannel channel;
-    private readonly ILogger levels;
+    private readonly ILogger logger;
+    private readonly ILogger outletLogger;
     private readonly List<(BackgroundService Service, Task Watch)> background = [];
     private readonly Lazy<Task<string?>> stopped;
     private string? failure;
@@ -38,8 +38,9 @@ internal sealed class TodoListHost : IAsyncDisposable
         app = Program.Build(settings, logs, telemetry, setup, stopping.Token);
         store = app.Services.GetRequiredService<ITaskStore>();
         lifetime = app.Lifetime;
-        channel = logs.Channel(LoggingSettings.LoggerName);
-        levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(channel.Name);
+        var loggers = app.Services.GetRequiredService<ILoggerFactory>();
+        logger = loggers.CreateLogger(LoggingSettings.LoggerName);
+        outletLogger = loggers.CreateLogger($"{LoggingSettings.LoggerName}.outlets");
         stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
@@ -147,13 +148,18 @@ internal sealed class TodoListHost : IAsyncDisposable
         TelemetrySystem? telemetry = null;
         try
         {
+            TodoListHost? host = null;
+            // Nothing is sent, and so nothing is dropped, before there is a host.
             telemetry = new TelemetrySystem(
-                settings.Telemetry, (message, outlet, count) => Warn(logs, message, outlet, count));
+                settings.Telemetry, (message, outlet, count) => host?.LogDrops(message, outlet, count));
             TelemetrySystem.Default = telemetry;
-            var host = new TodoListHost(settings, logs, telemetry, setup);
+            host = new TodoListHost(settings, logs, telemetry, setup);
             foreach (var warning in settings.Warnings)
             {
-                host.Log(LogLevel.Warning, [new(LogEvent.Message, "CONFIGURATION"), new("reason", warning)]);
+                Log(
+                    host.logger,
+                    LogLevel.Warning,
+                    [new(LogEvent.Message, "CONFIGURATION"), new("reason", warning)]);
             }
             return host;
         }
@@ -271,29 +277,29 @@ internal sealed class TodoListHost : IAsyncDisposable
     }
 
     private void Log(string message) => Log(
+        logger,
         LogLevel.Information,
         [new(LogEvent.Message, message), new("service_name", settings.Service.Name), new("port", Port)]);
 
     private void LogFailure(string message, Field what, Exception error, params ReadOnlySpan<Field> more) => Log(
+        logger,
         LogLevel.Error,
-        [new(LogEvent.Message, message), what, .. more, new(LogEvent.Trace, error.ToString())]);
+        [new(LogEvent.Message, message), what, .. more, new(LogEvent.Trace, error.ToString())],
+        error);
 
-    private void Log(LogLevel level, Field[] fields)
+    private void LogDrops(string message, string outlet, long count) => Log(
+        outletLogger,
+        LogLevel.Warning,
+        [new(LogEvent.Message, message), new("outlet", outlet), new("dropped", count)]);
+
+    private static void Log(ILogger logger, LogLevel level, ReadOnlySpan<Field> fields, Exception? error = null)
     {
-        if (levels.IsEnabled(level))
-        {
-            channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, level, fields));
-        }
+        var list = new FieldList();
+        list.Append(fields);
+        LogFields.Write(logger, level, list, error);
     }
 
     private static string Describe(Exception error) => $"{error.GetType().Name}: {error.Message}";
-
-    private static void Warn(LogSystem logs, string message, string outlet, long count)
-    {
-        var channel = logs.Channel("taskservice.outlets");
-        Field[] fields = [new(LogEvent.Message, message), new("outlet", outlet), new("dropped", count)];
-        channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, LogLevel.Warning, fields));
-    }
 
     private async Task ReleaseAsync()
     {

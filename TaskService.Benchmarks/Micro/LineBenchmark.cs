@@ -1,6 +1,7 @@
 using System.Net;
 using BenchmarkDotNet.Attributes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using TaskService.Api;
 using TaskService.Telemetry;
@@ -18,6 +19,7 @@ public class LineBenchmark
         TelemetrySystem.Off.StartRequest("0123456789abcdef0123456789abcdef", null);
     private readonly RequestTarget target = RequestTarget.Parse("/tasks/019f0000000070008000000000000001");
     private LogSystem logs = null!;
+    private ServiceProvider services = null!;
     private RequestLog log = null!;
 
     [ParamsAllValues]
@@ -32,7 +34,10 @@ public class LineBenchmark
             new Dictionary<string, LogHandlerSettings> { ["file"] = handler },
             new Dictionary<string, LoggerSettings>(),
             new LoggerSettings(LogLevel.Information, ["file"], Propagate: false)));
-        log = new RequestLog(logs.Channel("taskservice"), new AlwaysOn(), "TodoList", TimeProvider.System);
+        services = new ServiceCollection()
+            .AddLogging(logging => logging.AddProvider(logs))
+            .BuildServiceProvider();
+        log = new RequestLog(services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"), "TodoList");
         http.Request.Method = "GET";
         http.Connection.RemoteIpAddress = IPAddress.Loopback;
         http.Request.Headers.UserAgent = "curl/8.5.0";
@@ -45,19 +50,8 @@ public class LineBenchmark
     [GlobalCleanup]
     public void Close()
     {
+        services.Dispose();
         logs.Dispose();
         directory.Delete(recursive: true);
-    }
-
-    private sealed class AlwaysOn : ILogger
-    {
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
-            Func<TState, Exception?, string> formatter) => throw new NotSupportedException("lines go to the channel");
     }
 }

@@ -7,8 +7,6 @@ namespace TaskService.Telemetry.Logging;
 /// </summary>
 internal sealed class ChannelLogger(LogChannel channel) : ILogger
 {
-    private const string OriginalFormat = "{OriginalFormat}";
-
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
@@ -20,6 +18,12 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
     {
         if (!IsEnabled(logLevel))
         {
+            return;
+        }
+        if (state is LogFields own)
+        {
+            // Known for each type of state when it is compiled: nothing is boxed, and no other state pays for it.
+            channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, logLevel, own.Items));
             return;
         }
         var fields = new FieldList();
@@ -34,7 +38,7 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
         {
             foreach (var (key, value) in values)
             {
-                if (key == OriginalFormat)
+                if (key == LogFields.OriginalFormat)
                 {
                     template = value as string;
                 }

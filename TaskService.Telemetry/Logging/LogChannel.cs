@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>The way from one logger to its handlers.</summary>
-public sealed class LogChannel
+internal sealed class LogChannel
 {
     [ThreadStatic]
     private static Utf8Line? threadLine;

@@ -5,8 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// The handlers of a configuration, opened, and the way from each logger to its handlers. As a provider it serves every
-/// <c>ILogger</c>; <see cref="Channel"/> is for lines that are put together by hand. Which level a logger has is
+/// The handlers of a configuration, opened, and the way from each logger to its handlers. Which level a logger has is
 /// decided before, by the filters of Microsoft.Extensions.Logging, where it can be changed while running.
 /// </summary>
 public sealed class LogSystem : ILoggerProvider
@@ -42,11 +41,9 @@ public sealed class LogSystem : ILoggerProvider
     public IEnumerable<KeyValuePair<string, long>> Dropped =>
         handlers.Select(handler => KeyValuePair.Create(handler.Key, handler.Value.Writer.Dropped));
 
-    /// <summary>The way to the handlers of this logger.</summary>
-    public LogChannel Channel(string logger) => channels.GetOrAdd(logger, name => new LogChannel(
-        name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])]));
-
-    public ILogger CreateLogger(string categoryName) => new ChannelLogger(Channel(categoryName));
+    public ILogger CreateLogger(string categoryName) => new ChannelLogger(channels.GetOrAdd(
+        categoryName,
+        name => new LogChannel(name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])])));
 
     /// <summary>Opens all files anew, before the next line is written.</summary>
     public void Reopen()

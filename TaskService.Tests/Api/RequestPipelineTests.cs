@@ -36,8 +36,8 @@ public sealed class RequestPipelineTests : IAsyncLifetime
             options => LoggingSettings.SetLevels(options, settings.Logging));
         Server.Configure(builder, settings.Service, settings.Http);
         app = builder.Build();
-        var levels = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice");
-        var log = new RequestLog(logs.Channel("taskservice"), levels, "Test", TimeProvider.System);
+        var log = new RequestLog(
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"), "Test");
         new RequestPipeline(
             log,
             TelemetrySystem.Off,

@@ -53,10 +53,7 @@ internal sealed class ObservedApp : IAsyncDisposable
         addServices(builder.Services);
         app = builder.Build();
         var log = new RequestLog(
-            logs.Channel("taskservice"),
-            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"),
-            "Test",
-            TimeProvider.System);
+            app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice"), "Test");
         new RequestPipeline(
             log,
             telemetry,

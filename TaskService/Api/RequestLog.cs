@@ -12,11 +12,9 @@ namespace TaskService.Api;
 /// The two lines of a request: REQUEST when it comes, at debug, and RESPONSE, the canonical one, when it is answered.
 /// What never became a request has REFUSED.
 /// </summary>
-/// <param name="channel">Where the lines go.</param>
-/// <param name="levels">Decides which levels are written, and can be changed while running.</param>
+/// <param name="logger">Gets the lines, and decides which levels are written.</param>
 /// <param name="serviceName">Of the settings.</param>
-/// <param name="time">Says when.</param>
-internal sealed class RequestLog(LogChannel channel, ILogger levels, string serviceName, TimeProvider time)
+internal sealed class RequestLog(ILogger logger, string serviceName)
 {
     /// <summary>The names of the canonical line. Code that sets fields of a request has others.</summary>
     public static readonly FrozenSet<string> Names = FrozenSet.Create(
@@ -34,14 +32,14 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
 
     public void Request(HttpContext http, Operation operation, RequestTarget target)
     {
-        if (!levels.IsEnabled(LogLevel.Debug))
+        if (!logger.IsEnabled(LogLevel.Debug))
         {
             return;
         }
         var fields = Begin(http, operation, target);
         fields.Append(LogEvent.Message, "REQUEST");
         fields.Append("service_name", serviceName);
-        Write(LogLevel.Debug, fields);
+        LogFields.Write(logger, LogLevel.Debug, fields);
     }
 
     public void Response(HttpContext http, Operation operation, RequestTarget target, in RequestOutcome outcome)
@@ -52,7 +50,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
             >= 400 and not RequestOutcome.ClientClosedRequest => LogLevel.Warning,
             _ => LogLevel.Information,
         };
-        var isWritten = levels.IsEnabled(level);
+        var isWritten = logger.IsEnabled(level);
         if (!isWritten && !operation.IsRead)
         {
             return;
@@ -65,9 +63,10 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         fields.Append(LogEvent.Message, "RESPONSE");
         fields.Append("status", outcome.Status);
         fields.Append("time_ms", outcome.Elapsed);
-        if (outcome.Status >= 500 && outcome.Exception is not null)
+        var exception = outcome.Status >= 500 ? outcome.Exception : null;
+        if (exception is not null)
         {
-            fields.Append(LogEvent.Trace, outcome.Exception.ToString());
+            fields.Append(LogEvent.Trace, exception.ToString());
         }
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
@@ -81,7 +80,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         if (isWritten)
         {
             operation.CopyTo(fields);
-            Write(level, fields);
+            LogFields.Write(logger, level, fields, exception);
         }
         if (operation.IsRead)
         {
@@ -92,7 +91,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
     /// <summary>One line for what the server refused before there was a request.</summary>
     public void Refused(IPAddress? ip, string reason, int status, string? protocol)
     {
-        if (!levels.IsEnabled(LogLevel.Warning))
+        if (!logger.IsEnabled(LogLevel.Warning))
         {
             return;
         }
@@ -105,7 +104,7 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
         {
             fields.Append("protocol", protocol);
         }
-        Write(LogLevel.Warning, fields);
+        LogFields.Write(logger, LogLevel.Warning, fields);
     }
 
     private static void End(Operation operation, ReadOnlySpan<Field> line, in RequestOutcome outcome)
@@ -163,9 +162,6 @@ internal sealed class RequestLog(LogChannel channel, ILogger levels, string serv
 
     private static FieldValue Address(IPAddress? ip) =>
         FieldValue.FromFormattable(ip is { IsIPv4MappedToIPv6: true } ? ip.MapToIPv4() : ip);
-
-    private void Write(LogLevel level, FieldList fields) =>
-        channel.Write(new LogEvent(time.GetUtcNow().UtcDateTime, channel.Name, level, fields.Items));
 }
 
 /// <summary>How a request ended.</summary>
