@@ -3,12 +3,13 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one.
+/// Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one. Lines that the
+/// service writes itself are written as they are; any other has the values of its scopes after its own.
 /// </summary>
-internal sealed class ChannelLogger(LogChannel channel) : ILogger
+internal sealed class ChannelLogger(LogChannel channel, LogScopes scopes) : ILogger
 {
     public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
+        where TState : notnull => scopes.Begin(state);
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= channel.Level && logLevel != LogLevel.None;
 
@@ -52,6 +53,7 @@ internal sealed class ChannelLogger(LogChannel channel) : ILogger
         {
             fields.Append(LogEvent.Trace, exception.ToString());
         }
+        scopes.CopyTo(fields);
         channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, logLevel, fields.Items, template));
         if (Operation.Current?.Telemetry.HasLogEvents == true)
         {

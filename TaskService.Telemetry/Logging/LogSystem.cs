@@ -15,6 +15,7 @@ public sealed class LogSystem : ILoggerProvider
     private readonly LogSettings settings;
     private readonly Dictionary<string, LogHandler> handlers = [];
     private readonly ConcurrentDictionary<string, LogChannel> channels = new(StringComparer.Ordinal);
+    private readonly LogScopes scopes = new();
     private LogWriter? console;
 
     /// <summary>Opens all handlers.</summary>
@@ -41,9 +42,11 @@ public sealed class LogSystem : ILoggerProvider
     public IEnumerable<KeyValuePair<string, long>> Dropped =>
         handlers.Select(handler => KeyValuePair.Create(handler.Key, handler.Value.Writer.Dropped));
 
-    public ILogger CreateLogger(string categoryName) => new ChannelLogger(channels.GetOrAdd(
-        categoryName,
-        name => new LogChannel(name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])])));
+    public ILogger CreateLogger(string categoryName) => new ChannelLogger(
+        channels.GetOrAdd(
+            categoryName,
+            name => new LogChannel(name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])])),
+        scopes);
 
     /// <summary>Opens all files anew, before the next line is written.</summary>
     public void Reopen()
