@@ -4,8 +4,10 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c>
-/// template or <c>@m</c> message, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins
-/// with @ gets another. A selection is of the fields and of <c>trace</c>; time, message and level are always there.
+/// template, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets another. A
+/// message that has no template is <c>@m</c>, and so is one whose template has a format, which Serilog writes as its
+/// rendered parts, <c>@r</c>. A selection is of the fields and of <c>trace</c>; time, message and level are always
+/// there.
 /// </summary>
 internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(selection)
 {
@@ -14,16 +16,9 @@ internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(s
         line.Append("{\"@t\":\""u8);
         line.AppendTime(logEvent.Time, 'T');
         line.Append((byte)'.');
-        line.AppendDigits((int)(logEvent.Time.Ticks % TimeSpan.TicksPerSecond / TimeSpan.TicksPerMicrosecond), 6);
+        line.AppendDigits((int)(logEvent.Time.Ticks % TimeSpan.TicksPerSecond), 7);
         line.Append("Z\""u8);
-        if (logEvent.Template is not null)
-        {
-            AppendText("@mt"u8, logEvent.Template, line);
-        }
-        else if (logEvent.Find(LogEvent.Message) is { Text: { } message })
-        {
-            AppendText("@m"u8, message, line);
-        }
+        WriteMessage(logEvent, line);
         if (logEvent.Level != LogLevel.Information)
         {
             AppendText("@l"u8, LevelName(logEvent.Level), line);
@@ -48,6 +43,36 @@ internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(s
             WriteSelected(logEvent, Selection, line);
         }
         line.Append("}\n"u8);
+    }
+
+    private static void WriteMessage(in LogEvent logEvent, Utf8Line line)
+    {
+        if (logEvent.Template is { } template)
+        {
+            AppendText("@mt"u8, template, line);
+            if (!HasFormat(template))
+            {
+                return;
+            }
+        }
+        if (logEvent.Find(LogEvent.Message) is { Text: { } message })
+        {
+            AppendText(logEvent.IsTemplate ? "@mt"u8 : "@m"u8, message, line);
+        }
+    }
+
+    // Such as {Elapsed:0.0}.
+    private static bool HasFormat(ReadOnlySpan<char> template)
+    {
+        while (template.IndexOf('{') is >= 0 and var start)
+        {
+            template = template[(start + 1)..];
+            if (template.IndexOfAny(':', '{', '}') is >= 0 and var end && template[end] == ':')
+            {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static void WriteSelected(in LogEvent logEvent, IReadOnlyList<string> selection, Utf8Line line)

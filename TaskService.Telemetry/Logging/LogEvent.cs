@@ -27,6 +27,9 @@ public readonly ref struct LogEvent(
 
     public string? Template { get; } = template;
 
+    /// <summary>Whether the message is its own template, as it has no placeholders.</summary>
+    public bool IsTemplate { get; init; }
+
     /// <summary>The value of the first field with this key, or null.</summary>
     public FieldValue? Find(string key)
     {

@@ -64,7 +64,7 @@ internal sealed class LogScopes
             }
             else if (fields.Count < FieldList.ItemsMax && !Has(fields, key))
             {
-                fields.Append(key, FieldValue.From(value));
+                fields.Append(key, ChannelLogger.ValueOf(value));
             }
         }
         return text;

@@ -198,7 +198,9 @@ public sealed class LogWriter : IDisposable
     {
         var line = new Utf8Line();
         Field[] fields = [new(LogEvent.Message, message), new("handler", name), new("dropped", count)];
-        format.Write(new LogEvent(DateTime.UtcNow, "taskservice.logs", LogLevel.Warning, fields), line);
+        // Not through ILogger: the line is for this target, and is about it.
+        format.Write(
+            new LogEvent(DateTime.UtcNow, "taskservice.logs", LogLevel.Warning, fields) { IsTemplate = true }, line);
         return Write(line.Bytes) > 0;
     }
 }

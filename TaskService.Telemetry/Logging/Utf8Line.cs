@@ -139,6 +139,9 @@ public sealed class Utf8Line
             case { Kind: FieldKind.List }:
                 AppendList(value.Items);
                 break;
+            case { Kind: FieldKind.Formatted, Formatted: decimal or ulong }:
+                Append(value.Formatted);
+                break;
             default:
                 Append(value);
                 break;

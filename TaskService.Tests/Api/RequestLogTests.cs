@@ -71,7 +71,7 @@ public sealed class RequestLogTests : IAsyncLifetime
         using var response = await service.SendAsync("GET", "/nope");
         var lines = await files.LinesAsync("json", 3);
         var line = JsonDocument.Parse(lines[2]).RootElement;
-        Assert.Equal("RESPONSE", line.GetProperty("@m").GetString());
+        Assert.Equal("RESPONSE", line.GetProperty("@mt").GetString());
         Assert.Equal("Warning", line.GetProperty("@l").GetString());
         Assert.Equal(TimeSpan.Zero, line.GetProperty("@t").GetDateTimeOffset().Offset);
         Assert.Equal("taskservice", line.GetProperty("SourceContext").GetString());

@@ -29,7 +29,7 @@ public sealed class FormatTests
             + "message=\"STARTING\" port=8080 ok=true none= x=0.25\n",
             Write(LogFormatKind.Logfmt, fields));
         Assert.Equal(
-            "{\"@t\":\"2026-11-20T15:29:02.243817Z\",\"@m\":\"STARTING\",\"SourceContext\":\"taskservice\","
+            "{\"@t\":\"2026-11-20T15:29:02.2438170Z\",\"@m\":\"STARTING\",\"SourceContext\":\"taskservice\","
             + "\"port\":8080,\"ok\":true,\"none\":null,\"x\":0.25}\n",
             Write(LogFormatKind.Json, fields));
     }
