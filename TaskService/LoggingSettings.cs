@@ -19,6 +19,14 @@ internal static class LoggingSettings
     private static readonly (string, LogFormatKind)[] Kinds =
         [("brief", LogFormatKind.Brief), ("logfmt", LogFormatKind.Logfmt), ("json", LogFormatKind.Json)];
 
+    // One line a type of handlers. What is not ours has a reader of its own settings.
+    private static readonly (string, HandlerType)[] Types =
+    [
+        ("console", new(IsFile: false)),
+        ("file", new(IsFile: true)),
+        ("serilog", new(IsFile: false, SerilogHandler.Read)),
+    ];
+
     /// <param name="section">The <c>logging</c> section.</param>
     /// <param name="debug">Puts the service's logger, and every handler that it reaches, at debug.</param>
     public static LogSettings Read(ConfigSection section, bool debug)
@@ -108,8 +116,14 @@ internal static class LoggingSettings
         var paths = new HashSet<string>();
         foreach (var (name, handler) in section.Sections())
         {
-            var isFile = handler.Choice("type", false, [("console", false), ("file", true)]);
+            var (isFile, readProvider) = handler.Choice("type", Types[0].Item2, Types);
             var level = handler.Choice("level", LogLevel.Debug, Levels);
+            if (readProvider is not null)
+            {
+                var settings = new LogHandlerSettings(level, formats["json"], null);
+                handlers.Add(name, settings with { OpenProvider = readProvider(handler) });
+                continue;
+            }
             var formatName = handler.Text("format", isFile ? "logfmt" : "brief");
             if (!formats.TryGetValue(formatName, out var format))
             {
@@ -168,4 +182,6 @@ internal static class LoggingSettings
         return new LoggerSettings(
             section.Choice("level", level, Levels), names, !isRoot && section.Flag("propagate", true));
     }
+
+    private sealed record HandlerType(bool IsFile, Func<ConfigSection, OpenProvider>? ReadProvider = null);
 }

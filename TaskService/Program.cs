@@ -21,7 +21,7 @@ internal static class Program
     {
         // Empty, so that nothing but the YAML file, the environment and the command line is read, as it was already.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.Logging.ClearProviders().AddProvider(logs);
+        logs.AddTo(builder.Logging.ClearProviders());
         builder.Services.Configure<LoggerFilterOptions>(levels => LoggingSettings.SetLevels(levels, settings.Logging));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => ObservedTaskStore.Around(

@@ -39,7 +39,11 @@ public sealed record LogSettings(
 /// <param name="Level">What is below is not written.</param>
 /// <param name="Format">How an event becomes a line.</param>
 /// <param name="File">The file to write to; null for standard output.</param>
-public sealed record LogHandlerSettings(LogLevel Level, LogFormatSettings Format, LogFileSettings? File);
+public sealed record LogHandlerSettings(LogLevel Level, LogFormatSettings Format, LogFileSettings? File)
+{
+    /// <summary>Makes it a log provider of someone else's, which has its own format; null for ours.</summary>
+    public OpenProvider? OpenProvider { get; init; }
+}
 
 /// <param name="Path">Its directory is made when it is missing.</param>
 /// <param name="BytesMax">A file that would grow over it is renamed to <c>path.1</c> first; 0 for never.</param>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
@@ -26,7 +27,7 @@ public sealed class LogSystem : ILoggerProvider
         this.settings = settings;
         try
         {
-            foreach (var (name, handler) in settings.Handlers)
+            foreach (var (name, handler) in settings.Handlers.Where(handler => handler.Value.OpenProvider is null))
             {
                 handlers.Add(name, Open(name, handler));
             }
@@ -45,8 +46,24 @@ public sealed class LogSystem : ILoggerProvider
     public ILogger CreateLogger(string categoryName) => new ChannelLogger(
         channels.GetOrAdd(
             categoryName,
-            name => new LogChannel(name, [.. settings.HandlersOf(name).Select(handler => handlers[handler])])),
+            name => new LogChannel(
+                name, [.. settings.HandlersOf(name).Where(handlers.ContainsKey).Select(handler => handlers[handler])])),
         scopes);
+
+    /// <summary>Adds this and each handler that is a provider of someone else's; they end with the services.</summary>
+    public void AddTo(ILoggingBuilder logging)
+    {
+        ArgumentNullException.ThrowIfNull(logging);
+        logging.Services.AddSingleton<ILoggerProvider>(this);
+        foreach (var (name, handler) in settings.Handlers)
+        {
+            if (handler.OpenProvider is { } open)
+            {
+                logging.Services.AddSingleton<ILoggerProvider>(_ => new HandlerProvider(
+                    name, settings, open(handler.Level, CreateLogger("taskservice.logs"))));
+            }
+        }
+    }
 
     /// <summary>Opens all files anew, before the next line is written.</summary>
     public void Reopen()

@@ -15,8 +15,11 @@ public sealed class SecretTests
         service: { tls: { cert: a.pem, key: b.pem } }
         logging:
           formatters: { audit: { format: logfmt, fields: [time] } }
-          handlers: { c: { type: console, format: audit }, f: { type: file, path: x.log } }
-          loggers: { taskservice: { level: info, handlers: [c, f], propagate: false } }
+          handlers:
+            c: { type: console, format: audit }
+            f: { type: file, path: x.log }
+            s: { type: serilog, sink: Seq, args: { serverUrl: u, apiKey: k } }
+          loggers: { taskservice: { level: info, handlers: [c, f, s], propagate: false } }
           root: { level: info, handlers: [c] }
         telemetry:
           event-samples: { request: { of: .x, rate: 1 } }
@@ -34,7 +37,9 @@ public sealed class SecretTests
         "service.name", "service.address", "service.port", "service.urls", "service.tls.cert", "service.tls.key",
         "service.trusted-proxies", "service.forwarded-header", "service.request-id-header",
         "service.pre-stop-delay-ms", "service.shutdown-time-max-ms",
-        "http.*", "logging.*",
+        "http.*", "logging.formatters.*", "logging.loggers.*", "logging.root.*", "logging.handlers.*.type",
+        "logging.handlers.*.level", "logging.handlers.*.format", "logging.handlers.*.path", "logging.handlers.*.sink",
+        "logging.handlers.*.max-bytes", "logging.handlers.*.backup-count",
         "telemetry.trace-probability", "telemetry.propagation", "telemetry.statistics", "telemetry.log-events",
         "telemetry.event-samples.request.of", "telemetry.event-samples.request.rate",
         "telemetry.outlets.*.type", "telemetry.outlets.*.path", "telemetry.outlets.*.records-max",
@@ -82,7 +87,11 @@ public sealed class SecretTests
         var yaml = $"{All} {{ {engine} }}";
         var paths = Paths(Show(yaml));
         Assert.Superset(
-            new HashSet<string>(["service.name", "telemetry.outlets.otlp.traces.endpoint", "logging.root.level"]),
+            new HashSet<string>(
+            [
+                "service.name", "telemetry.outlets.otlp.traces.endpoint", "logging.root.level",
+                "logging.handlers.s.args.apiKey",
+            ]),
             paths.ToHashSet());
         // What is no setting of the engine is the same with each of them.
         var isFirst = engine == "memory:";

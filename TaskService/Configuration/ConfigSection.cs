@@ -23,6 +23,14 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
 
     public void Problem(string key, string message) => problems.Add(Find(key)?.Where ?? Where, PathOf(key), message);
 
+    /// <summary>A problem that is found when all has been read already.</summary>
+    public ConfigException Failure(string key, string message)
+    {
+        var late = new ConfigProblems();
+        late.Add(Find(key)?.Where ?? Where, PathOf(key), message);
+        return new ConfigException(late.Lines);
+    }
+
     /// <summary>Text, such as a name or a path: on one line, and without control characters.</summary>
     public string Text(string key, string fallback)
     {
@@ -47,6 +55,21 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         }
         Shown(key, masked(text));
         return text;
+    }
+
+    /// <summary>
+    /// All values here and below, whatever they are called, each by its path with a colon for a level. They may be
+    /// secrets: none is ever shown.
+    /// </summary>
+    public IReadOnlyDictionary<string, string?> Hidden()
+    {
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var key in Keys)
+        {
+            asked[key] = new Entry(Quoted("***"), Find(key)?.Where ?? Where, null);
+            AddValues(key, Find(key), values);
+        }
+        return values;
     }
 
     /// <summary>A whole number within bounds, both included.</summary>
@@ -285,6 +308,30 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
 
     private ConfigNode? Find(string key) =>
         map?.Members.GetValueOrDefault(key) is { } node and not ConfigReported ? node : null;
+
+    private static void AddValues(string path, ConfigNode? node, Dictionary<string, string?> values)
+    {
+        switch (node)
+        {
+            case ConfigMap map:
+                foreach (var (key, below) in map.Members)
+                {
+                    AddValues($"{path}:{key}", below, values);
+                }
+                break;
+            case ConfigList list:
+                for (var i = 0; i < list.Items.Count; i++)
+                {
+                    AddValues($"{path}:{i}", list.Items[i], values);
+                }
+                break;
+            case ConfigScalar scalar:
+                values[path] = scalar.Text;
+                break;
+            default:
+                break;
+        }
+    }
 
     private string? Scalar(string key)
     {
