@@ -54,7 +54,7 @@ internal sealed record SomeRequest(byte[] Bytes, bool IsCut)
              from value in Gen.Choose(0, 255)
              select Broken(Encoding.UTF8.GetBytes(document), at, (byte)value)),
         (10, SomeJson.Documents.Select(document => Gzip(Encoding.UTF8.GetBytes(document)))),
-        (1, Gen.Choose(1, 2).Select(mebibytes => new byte[mebibytes * 700_000])),
+        (3, Gen.Choose(1, 2).Select(mebibytes => new byte[mebibytes * 700_000])),
         (2, Gen.Choose(1, 20_000).Select(depth => Encoding.UTF8.GetBytes(new string('[', depth)))));
 
     private static readonly Gen<string> Framings = Gen.Frequency(
