@@ -39,7 +39,7 @@ internal static class Verbs
     private const string NoSoak = $"{NoBenchmarks}&Suite!=soak";
     private const string NoTemplate = $"{NoSoak}&Suite!=template";
     // Verbs of the benchmarks, which read their options themselves.
-    private static readonly string[] Measuring = ["bench", "outlets", "telemetry", "micro", "profile"];
+    private static readonly string[] Measuring = ["bench", "exporters", "telemetry", "micro", "profile"];
     private static readonly Rates Least = new();
     private static readonly string Usage = $"""
         Usage: dotnet run.cs -- VERB [options]
@@ -55,8 +55,8 @@ internal static class Verbs
           bench [--work get,put,post,list] [--compare REV] [--shots N] [--seconds N] [--warm N]
                 [--connections N] [--tasks N]
                                       build for release and measure under load; --compare: beside another revision
-          outlets, telemetry [--shots N] [--seconds N] [--warm N]
-                                      measure requests while the receivers of outlets fail; what telemetry costs one
+          exporters, telemetry [--shots N] [--seconds N] [--warm N]
+                                      measure requests while the receivers of exporters fail; what telemetry costs one
           micro [--filter '*Line*']   time the line, the readers and the mappings alone
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods

@@ -4,7 +4,7 @@ using TaskService.Benchmarks.Load;
 
 namespace TaskService.Benchmarks;
 
-/// <summary>What <c>run.cs bench</c>, <c>outlets</c>, <c>telemetry</c>, <c>micro</c> and <c>profile</c> call.</summary>
+/// <summary>The verbs <c>bench</c>, <c>exporters</c>, <c>telemetry</c>, <c>micro</c> and <c>profile</c>.</summary>
 internal static class Program
 {
     public static async Task<int> Main(string[] args)
@@ -14,11 +14,11 @@ internal static class Program
             return args switch
             {
                 ["bench", .. var rest] => await MeasureAsync(LoadBenchmark.RunAsync, rest),
-                ["outlets", .. var rest] => await MeasureAsync(OutletFaults.RunAsync, rest),
+                ["exporters", .. var rest] => await MeasureAsync(ExporterFaults.RunAsync, rest),
                 ["telemetry", .. var rest] => await MeasureAsync(TelemetryCost.RunAsync, rest),
                 ["profile", .. var rest] => await MeasureAsync(Profile.RunAsync, rest),
                 ["micro", .. var rest] => Micro(rest),
-                _ => throw new ArgumentException("the first argument is bench, outlets, telemetry, profile or micro"),
+                _ => throw new ArgumentException("the first argument is bench, exporters, telemetry, profile or micro"),
             };
         }
         catch (Exception error) when (error is ArgumentException or IOException or InvalidOperationException)

@@ -10,7 +10,7 @@ internal static class TelemetryCost
     private const int ReceiverPort = FirstPort + 20;
     private const string Statistics = "telemetry:\n  statistics: true\n";
     private static readonly string Statsd = $$"""
-          outlets:
+          exporters:
             numbers: { type: statsd, address: '127.0.0.1:{{ReceiverPort}}' }
 
         """;
@@ -26,10 +26,10 @@ internal static class TelemetryCost
 
     public static async Task<int> RunAsync(LoadOptions options)
     {
-        OutletFaults.LeaveFirstProcessor();
+        ExporterFaults.LeaveFirstProcessor();
         // What it does not read, the system drops.
         using var statsd = new UdpClient(new IPEndPoint(IPAddress.Loopback, ReceiverPort));
-        await OutletFaults.AnswerAsync(ReceiverPort, "200 OK", TimeSpan.Zero);
+        await ExporterFaults.AnswerAsync(ReceiverPort, "200 OK", TimeSpan.Zero);
         var services = new List<MeasuredService>();
         try
         {

@@ -3,9 +3,9 @@ using BenchmarkDotNet.Attributes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using TaskService.Api;
-using TaskService.Telemetry;
+using TaskService.Http;
 using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Benchmarks.Micro;
 
@@ -16,7 +16,7 @@ public class LineBenchmark
     private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("bench-");
     private readonly DefaultHttpContext http = new();
     private readonly Operation operation =
-        TelemetrySystem.Off.StartRequest("0123456789abcdef0123456789abcdef", null);
+        OperationSource.Off.StartRequest("0123456789abcdef0123456789abcdef", null);
     private readonly RequestTarget target = RequestTarget.Parse("/tasks/019f0000000070008000000000000001");
     private LogSystem logs = null!;
     private ServiceProvider services = null!;

@@ -1,6 +1,7 @@
 using BenchmarkDotNet.Attributes;
 using TaskService.Telemetry;
-using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Operations;
+using TaskService.Telemetry.Exporters;
 
 namespace TaskService.Benchmarks.Micro;
 
@@ -17,16 +18,16 @@ public class OperationBenchmark
     [GlobalSetup]
     public void Start()
     {
-        var outlet = new OutletSettings(
+        var exporter = new ExporterSettings(
             "none",
-            Reader == "events" ? OutletInput.Events : OutletInput.Operations,
+            Reader == "events" ? ExporterInput.Events : ExporterInput.Operations,
             () => new Nowhere(),
-            new OutletQueueSettings { RecordsMax = 1_000_000 });
+            new ExporterQueueSettings { RecordsMax = 1_000_000 });
         telemetry = new TelemetrySystem(
             new TelemetrySettings
             {
                 Statistics = Reader == "statistics",
-                Outlets = Reader is "timers" or "events" ? [outlet] : [],
+                Exporters = Reader is "timers" or "events" ? [exporter] : [],
             },
             (_, _, _) => { });
         telemetry.StartRequest("0123456789abcdef0123456789abcdef", null);
@@ -44,7 +45,7 @@ public class OperationBenchmark
     [GlobalCleanup]
     public async Task Stop() => await telemetry.DisposeAsync();
 
-    private sealed class Nowhere : IOutlet
+    private sealed class Nowhere : IExporter
     {
         public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel) =>
             ValueTask.CompletedTask;

@@ -1,8 +1,8 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
-using TaskService.Api;
 using TaskService.Domain;
 using TaskService.Storage;
+using TaskService.Tasks;
 
 namespace TaskService.Benchmarks.Micro;
 

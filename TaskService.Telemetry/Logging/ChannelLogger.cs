@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 
@@ -72,7 +73,7 @@ internal sealed class ChannelLogger(LogChannel channel, LogScopes scopes) : ILog
         channel.Write(new LogEvent(DateTime.UtcNow, channel.Name, logLevel, fields.Items, template));
         if (Operation.Current?.Telemetry.HasLogEvents == true)
         {
-            using var log = Operations.Start(".log");
+            using var log = Operation.Start(".log");
             log.Set("name", channel.Name);
             log.Set("level", $"{logLevel}".ToLowerInvariant());
             log.Set("msg", formatter(state, exception));

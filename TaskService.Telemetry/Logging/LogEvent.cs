@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 

@@ -1,3 +1,4 @@
+using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 

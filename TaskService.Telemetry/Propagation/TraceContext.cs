@@ -47,7 +47,12 @@ public readonly record struct TraceContext(
     public static TraceDecision Decide(RemoteTrace? remote, double probability) => remote?.Decision switch
     {
         null or TraceDecision.Deferred =>
-            Sample.NewCoin() < probability ? TraceDecision.Sampled : TraceDecision.Dropped,
+            NextRandom() < probability ? TraceDecision.Sampled : TraceDecision.Dropped,
         { } decided => decided,
     };
+
+    /// <summary>A random number from 0 to below 1 for a sampling decision.</summary>
+    internal static double NextRandom() =>
+        // Nothing is gained by guessing it, and it costs no system call.
+        Random.Shared.NextDouble();
 }

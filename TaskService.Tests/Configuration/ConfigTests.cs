@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Telemetry.Logging;
 using TaskService.Tests.Support;
 

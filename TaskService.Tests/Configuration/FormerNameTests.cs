@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Configuration;
@@ -86,7 +87,8 @@ public sealed class FormerNameTests
         var settings = Read(yaml.Replace("/tmp/", $"{directory.Path}/", StringComparison.Ordinal));
         Assert.Equal(LogLevel.Information, settings.Logging.Handlers["console"].Level);
         Assert.False(settings.Logging.Loggers["taskservice"].Propagate);
-        await using (await TodoListHost.StartAsync(Quiet(settings), CancellationToken.None))
+        await using (await TodoListHost.StartAsync(
+            Quiet(settings), Program.Application(), CancellationToken.None))
         {
             Assert.True(File.Exists(directory.File("tasks.db")));
         }
@@ -128,4 +130,21 @@ public sealed class FormerNameTests
 
     private static Settings Read(string yaml) => Settings.Read(
         "c.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions()).Settings;
+
+    [Fact]
+    public void A_key_of_an_earlier_version_is_said_with_its_new_name()
+    {
+        var error = Assert.Throws<ConfigException>(() => Settings.Read(
+            "test.yaml",
+            "task-db: { memory: }\ntelemetry:\n  outlets:\n    numbers: { type: statsd, gather-time-max-ms: 1 }\n"
+                + "  exporters:\n    events: { type: json, gather-time-max-ms: 1 }",
+            new Dictionary<string, string>(),
+            new CommandLineOptions()));
+        Assert.Equal(
+            [
+                "test.yaml:6: telemetry.exporters.events.gather-time-max-ms: is \"batch-delay-max-ms\" here",
+                "test.yaml:3: telemetry.outlets: is \"exporters\" here",
+            ],
+            error.Problems);
+    }
 }

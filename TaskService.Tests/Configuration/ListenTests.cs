@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Configuration;
@@ -145,7 +146,7 @@ public sealed class ListenTests
     }
 
     private static Task<TodoListHost> StartAsync(string urls, string service = "") => TodoListHost.StartAsync(
-        Load(service, $"ASPNETCORE_URLS={urls}").Settings, CancellationToken.None);
+        Load(service, $"ASPNETCORE_URLS={urls}").Settings, Program.Application(), CancellationToken.None);
 
     private static async Task<string> GetAsync(string address, int port, string scheme = "http")
     {

@@ -1,4 +1,5 @@
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Configuration;
@@ -6,7 +7,7 @@ namespace TaskService.Tests.Configuration;
 /// <summary>The variables of OpenTelemetry, as operators of a fleet set them for all services.</summary>
 public sealed class OpenTelemetryConfigTests
 {
-    private const string Outlet = "telemetry: { outlets: { a: { type: otlp, endpoint: 'http://file:1' } } }";
+    private const string Exporter = "telemetry: { exporters: { a: { type: otlp, endpoint: 'http://file:1' } } }";
 
     [Theory]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT=http://all:4318", "endpoint: \"http://all:4318\"")]
@@ -36,7 +37,7 @@ public sealed class OpenTelemetryConfigTests
     [InlineData("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION=none", "metrics: compression: none")]
     public void Each_variable_goes_before_the_file(string variables, string printed)
     {
-        var lines = Print(Outlet, variables);
+        var lines = Print(Exporter, variables);
         var setting = printed.Split(": ", 2) is ["traces" or "metrics", var below] ? below : printed;
         var source = variables.Split('=')[0];
         Assert.Contains(lines, line => line.Split("  # ") is [var value, var where]
@@ -46,7 +47,7 @@ public sealed class OpenTelemetryConfigTests
     [Fact]
     public void A_signal_without_a_time_of_its_own_has_that_of_all()
     {
-        var lines = Print(Outlet, "OTEL_EXPORTER_OTLP_TIMEOUT=250 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=100");
+        var lines = Print(Exporter, "OTEL_EXPORTER_OTLP_TIMEOUT=250 OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=100");
         Assert.Equal(
             ["100", "250", "250"],
             lines.Select(line => line.Trim()).Where(line => line.StartsWith("attempt-time", StringComparison.Ordinal))
@@ -57,29 +58,29 @@ public sealed class OpenTelemetryConfigTests
     public void A_variable_of_our_own_goes_before_that_of_OpenTelemetry()
     {
         var lines = Print(
-            Outlet,
+            Exporter,
             "OTEL_EXPORTER_OTLP_ENDPOINT=http://all:4318 OTEL_TRACES_SAMPLER=always_on "
-            + "TASKSERVICE__TELEMETRY__OUTLETS__A__ENDPOINT=http://own:1 "
+            + "TASKSERVICE__TELEMETRY__EXPORTERS__A__ENDPOINT=http://own:1 "
             + "TASKSERVICE__TELEMETRY__TRACE_PROBABILITY=0.5");
         Assert.Contains(lines, line => line.Trim().StartsWith("endpoint: \"http://own:1\" ", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Trim().StartsWith("trace-probability: 0.5 ", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Who_names_a_collector_has_an_outlet()
+    public void Who_names_a_collector_has_an_exporter()
     {
         const string endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT=http://c:4318";
-        Assert.Equal("otlp", Assert.Single(Read("", endpoint).Telemetry.Outlets).Name);
-        Assert.Equal("a", Assert.Single(Read(Outlet, endpoint).Telemetry.Outlets).Name);
-        Assert.Empty(Read("", "OTEL_EXPORTER_OTLP_ENDPOINT=").Telemetry.Outlets);
+        Assert.Equal("otlp", Assert.Single(Read("", endpoint).Telemetry.Exporters).Name);
+        Assert.Equal("a", Assert.Single(Read(Exporter, endpoint).Telemetry.Exporters).Name);
+        Assert.Empty(Read("", "OTEL_EXPORTER_OTLP_ENDPOINT=").Telemetry.Exporters);
     }
 
     [Fact]
     public void Nothing_is_sent_when_the_SDK_is_disabled()
     {
-        const string json = "telemetry: { outlets: { a: { type: otlp }, b: { type: json } } }";
-        Assert.Equal("b", Assert.Single(Read(json, "OTEL_SDK_DISABLED=true").Telemetry.Outlets).Name);
-        Assert.Equal(2, Read(json, "OTEL_SDK_DISABLED=false").Telemetry.Outlets.Count);
+        const string json = "telemetry: { exporters: { a: { type: otlp }, b: { type: json } } }";
+        Assert.Equal("b", Assert.Single(Read(json, "OTEL_SDK_DISABLED=true").Telemetry.Exporters).Name);
+        Assert.Equal(2, Read(json, "OTEL_SDK_DISABLED=false").Telemetry.Exporters.Count);
     }
 
     [Theory]
@@ -94,22 +95,22 @@ public sealed class OpenTelemetryConfigTests
         "trace-probability: 1")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_PROTOCOL=http/json",
-        "OTEL_EXPORTER_OTLP_PROTOCOL: telemetry.outlets.a.protocol: is ignored: \"http/json\" is not known "
+        "OTEL_EXPORTER_OTLP_PROTOCOL: telemetry.exporters.a.protocol: is ignored: \"http/json\" is not known "
         + "(allowed: http/protobuf, grpc)",
         "protocol: grpc")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=exponential",
-        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: telemetry.outlets.a.temporality: is ignored: "
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: telemetry.exporters.a.temporality: is ignored: "
         + "\"exponential\" is not known (allowed: cumulative, delta, lowmemory)",
         "temporality: cumulative")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_COMPRESSION=br",
-        "OTEL_EXPORTER_OTLP_COMPRESSION: telemetry.outlets.a.compression: is ignored: \"br\" is not known "
+        "OTEL_EXPORTER_OTLP_COMPRESSION: telemetry.exporters.a.compression: is ignored: \"br\" is not known "
         + "(allowed: none, gzip)",
         "compression: none")]
     [InlineData(
         "OTEL_EXPORTER_OTLP_TIMEOUT=5s",
-        "OTEL_EXPORTER_OTLP_TIMEOUT: telemetry.outlets.a.attempt-time-max-ms: is ignored: "
+        "OTEL_EXPORTER_OTLP_TIMEOUT: telemetry.exporters.a.attempt-time-max-ms: is ignored: "
         + "must be a whole number from 1 to 600000, not \"5s\"",
         "attempt-time-max-ms: 5000")]
     [InlineData(
@@ -122,7 +123,7 @@ public sealed class OpenTelemetryConfigTests
     public void What_cannot_be_used_is_ignored_with_a_warning(string variables, string warning, string printed)
     {
         const string yaml =
-            "telemetry: { trace-probability: 0.5, outlets: { a: { type: OTLP, protocol: grpc } } }";
+            "telemetry: { trace-probability: 0.5, exporters: { a: { type: OTLP, protocol: grpc } } }";
         Assert.Equal($"environment {warning}", Assert.Single(Read(yaml, variables).Warnings));
         Assert.Contains(Print(yaml, variables), line => line.Split("  # ")[0].Trim() == printed);
     }
@@ -132,7 +133,7 @@ public sealed class OpenTelemetryConfigTests
     {
         using var files = new LogFiles();
         var (settings, _) = ReadAll($"service: {{ port: 0 }}\n{files.Yaml}", "OTEL_SDK_DISABLED=yes");
-        await using (await TodoListHost.StartAsync(settings, CancellationToken.None))
+        await using (await TodoListHost.StartAsync(settings, Program.Application(), CancellationToken.None))
         {
             // Logs are written out when it stops.
         }
@@ -169,10 +170,10 @@ public sealed class OpenTelemetryConfigTests
         foreach (var signal in new[] { "", "TRACES_", "METRICS_" })
         {
             var variable = $"OTEL_EXPORTER_OTLP_{signal}HEADERS";
-            var error = Assert.Throws<ConfigException>(() => Read(Outlet, $"{variable}={headers}"));
+            var error = Assert.Throws<ConfigException>(() => Read(Exporter, $"{variable}={headers}"));
             var setting = $"{signal.ToLowerInvariant().Replace('_', '.')}headers";
             Assert.StartsWith(
-                $"environment {variable}: telemetry.outlets.a.{setting}: ",
+                $"environment {variable}: telemetry.exporters.a.{setting}: ",
                 Assert.Single(error.Problems),
                 StringComparison.Ordinal);
             Assert.DoesNotContain("secr", error.Message, StringComparison.Ordinal);
@@ -182,11 +183,11 @@ public sealed class OpenTelemetryConfigTests
     [Theory]
     [InlineData(
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=localhost:4318",
-        "environment OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: telemetry.outlets.a.traces.endpoint: "
+        "environment OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: telemetry.exporters.a.traces.endpoint: "
         + "must be a URL such as http://localhost:4318")]
     public void What_is_wrong_is_said_with_the_name_of_the_variable(string variables, string problem)
     {
-        var error = Assert.Throws<ConfigException>(() => Read(Outlet, variables));
+        var error = Assert.Throws<ConfigException>(() => Read(Exporter, variables));
         Assert.Equal(problem, Assert.Single(error.Problems));
     }
 
@@ -200,7 +201,7 @@ public sealed class OpenTelemetryConfigTests
             """
             service: { address: 127.0.0.1, port: 0 }
             task-db: { memory: }
-            telemetry: { outlets: { a: { type: otlp, gather-time-max-ms: 1 } } }
+            telemetry: { exporters: { a: { type: otlp, batch-delay-max-ms: 1 } } }
             """);
         using var service = ServiceProcess.StartShell(
             directory.Path,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Configuration;
@@ -23,7 +24,7 @@ public sealed class SecretTests
           root: { level: info, handlers: [c] }
         telemetry:
           event-samples: { request: { of: .x, rate: 1 } }
-          outlets:
+          exporters:
             json: { type: json, path: y }
             statsd: { type: statsd }
             otlp: { type: otlp, traces: { endpoint: 'http://h' }, metrics: { endpoint: 'http://h' } }
@@ -42,15 +43,15 @@ public sealed class SecretTests
         "logging.handlers.*.max-bytes", "logging.handlers.*.backup-count",
         "telemetry.trace-probability", "telemetry.propagation", "telemetry.statistics", "telemetry.log-events",
         "telemetry.event-samples.request.of", "telemetry.event-samples.request.rate",
-        "telemetry.outlets.*.type", "telemetry.outlets.*.path", "telemetry.outlets.*.records-max",
-        "telemetry.outlets.*.bytes-max", "telemetry.outlets.*.batch-records-max",
-        "telemetry.outlets.*.gather-time-max-ms", "telemetry.outlets.*.attempts-max",
-        "telemetry.outlets.*.attempt-time-max-ms", "telemetry.outlets.*.close-time-max-ms",
-        "telemetry.outlets.*.max-bytes", "telemetry.outlets.*.backup-count", "telemetry.outlets.*.meters",
-        "telemetry.outlets.*.meters-interval-ms", "telemetry.outlets.statsd.address",
-        "telemetry.outlets.statsd.prefix", "telemetry.outlets.statsd.tags",
-        "telemetry.outlets.statsd.packet-bytes-max", "telemetry.outlets.*.protocol",
-        "telemetry.outlets.otlp.temporality", "telemetry.outlets.*.compression",
+        "telemetry.exporters.*.type", "telemetry.exporters.*.path", "telemetry.exporters.*.records-max",
+        "telemetry.exporters.*.bytes-max", "telemetry.exporters.*.batch-records-max",
+        "telemetry.exporters.*.batch-delay-max-ms", "telemetry.exporters.*.attempts-max",
+        "telemetry.exporters.*.attempt-time-max-ms", "telemetry.exporters.*.close-time-max-ms",
+        "telemetry.exporters.*.max-bytes", "telemetry.exporters.*.backup-count", "telemetry.exporters.*.meters",
+        "telemetry.exporters.*.meters-interval-ms", "telemetry.exporters.statsd.address",
+        "telemetry.exporters.statsd.prefix", "telemetry.exporters.statsd.tags",
+        "telemetry.exporters.statsd.packet-bytes-max", "telemetry.exporters.*.protocol",
+        "telemetry.exporters.otlp.temporality", "telemetry.exporters.*.compression",
         "task-db.fs", "task-db.sqlite", "task-db.postgres.pool-size", "task-db.postgres.command-timeout",
         "task-db.postgres.force-primary", "task-db.postgres.force-replica",
         "task-db.postgres.read-your-writes-wait-max-ms", "task-db.postgres.request-id-in-application-name",
@@ -89,7 +90,7 @@ public sealed class SecretTests
         Assert.Superset(
             new HashSet<string>(
             [
-                "service.name", "telemetry.outlets.otlp.traces.endpoint", "logging.root.level",
+                "service.name", "telemetry.exporters.otlp.traces.endpoint", "logging.root.level",
                 "logging.handlers.s.args.apiKey",
             ]),
             paths.ToHashSet());

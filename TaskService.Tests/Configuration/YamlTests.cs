@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Telemetry.Logging;
 using TaskService.Tests.Support;
 
@@ -40,8 +41,8 @@ public sealed class YamlTests
             "c.yaml:1: task-db.sqlite: must have no control character, such as U+0007" },
         { Memory + "logging: { handlers: { f: { type: file, path: \"a\\0b\" } } }",
             "c.yaml:2: logging.handlers.f.path: must have no control character, such as U+0000" },
-        { Memory + "telemetry: { outlets: { f: { type: json, path: \"a\\nb\" } } }",
-            "c.yaml:2: telemetry.outlets.f.path: must have no control character, such as U+000A" },
+        { Memory + "telemetry: { exporters: { f: { type: json, path: \"a\\nb\" } } }",
+            "c.yaml:2: telemetry.exporters.f.path: must have no control character, such as U+000A" },
         { Memory + "service:\n  name: |\n    x\n",
             "c.yaml:3: service.name: must have no control character, such as U+000A" },
         { Memory + "service:\n  name: x\n  'name': y",

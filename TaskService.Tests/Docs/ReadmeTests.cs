@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Docs;

@@ -1,8 +1,8 @@
-using Microsoft.AspNetCore.Builder;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Docs;
@@ -15,7 +15,7 @@ public sealed partial class TelemetryDocumentTests
     private static readonly string Document = File.ReadAllText(TestRoot.File("docs", "telemetry.md"));
 
     [Fact]
-    public void The_configuration_shown_is_right_and_every_setting_of_an_outlet_is_told()
+    public void The_configuration_shown_is_right_and_every_setting_of_an_exporter_is_told()
     {
         var yaml = Assert.Single(YamlBlock().Matches(Document)).Groups[1].Value;
         var (settings, source) = Settings.Read(
@@ -23,7 +23,8 @@ public sealed partial class TelemetryDocumentTests
             yaml + "\ntask-db: { memory: }",
             new Dictionary<string, string>(),
             new CommandLineOptions());
-        Assert.Equal(["events", "numbers", "collector"], settings.Telemetry.Outlets.Select(outlet => outlet.Name));
+        Assert.Equal(
+            ["events", "numbers", "collector"], settings.Telemetry.Exporters.Select(exporter => exporter.Name));
         using var printed = new StringWriter();
         source.Print(printed);
         var telemetry = printed.ToString().Split("\ntelemetry:")[1].Split("\ntask-db:")[0];
@@ -53,7 +54,7 @@ public sealed partial class TelemetryDocumentTests
         using var logs = new LogFiles();
         await using var second = await RunningService.StartAsync(logging: $$"""
             {{logs.Yaml}}
-            telemetry: { outlets: { events: { path: '{{directory.File("events")}}', gather-time-max-ms: 1 } } }
+            telemetry: { exporters: { events: { path: '{{directory.File("events")}}', batch-delay-max-ms: 1 } } }
             """);
         await using var first = await ObservedApp.StartAsync(addRoutes: routes =>
             routes.MapGet("/summary", async (HttpContext http, CancellationToken cancel) =>

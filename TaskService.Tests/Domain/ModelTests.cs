@@ -5,7 +5,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using FsCheck;
 using FsCheck.Fluent;
-using TaskService.Api;
+using TaskService.Http;
+using TaskService.Tasks;
 using TaskService.Domain;
 using TaskService.Storage;
 using TaskService.Tests.Support;
@@ -198,7 +199,7 @@ public sealed class ModelTests
     private static byte[] Bytes(TaskEntry task)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using var writer = new Utf8JsonWriter(buffer, TaskJson.WriterOptions);
+        using var writer = new Utf8JsonWriter(buffer, StrictJson.WriterOptions);
         TaskJson.FromDomain(task).Write(writer);
         writer.Flush();
         return buffer.WrittenSpan.ToArray();

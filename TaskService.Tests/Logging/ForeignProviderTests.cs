@@ -3,8 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Logs;
-using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Operations;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Logging;

@@ -4,8 +4,8 @@ using System.Text.Json;
 using FsCheck;
 using FsCheck.Fluent;
 using Microsoft.Extensions.Logging;
-using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Operations;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Logging;

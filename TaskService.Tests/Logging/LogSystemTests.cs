@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
-using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
+using TaskService.Telemetry.Operations;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Logging;
@@ -61,7 +61,7 @@ public sealed class LogSystemTests : IDisposable
         {
             Operation.Current = null;
             Say(logs, "x", "outside");
-            TelemetrySystem.Off.StartRequest("id-1", null);
+            OperationSource.Off.StartRequest("id-1", null);
             Say(logs, "x", "inside");
         }
         var lines = File.ReadAllLines(directory.File("root")).Select(LogfmtLine.Parse).ToArray();

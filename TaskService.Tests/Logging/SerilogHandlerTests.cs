@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Logging;
@@ -84,7 +85,7 @@ public sealed class SerilogHandlerTests : IDisposable
     public async Task What_Serilog_cannot_open_ends_the_start_with_one_line(string handler, string sink)
     {
         var error = await Assert.ThrowsAsync<ConfigException>(
-            () => TodoListHost.StartAsync(Read(handler), CancellationToken.None));
+            () => TodoListHost.StartAsync(Read(handler), Program.Application(), CancellationToken.None));
         var line = Assert.Single(error.Problems);
         Assert.StartsWith(
             $"c.yaml:1: logging.handlers.x.sink: {sink} cannot be opened: ", line, StringComparison.Ordinal);

@@ -87,7 +87,8 @@ public sealed class LogTargetTests : IDisposable
             """);
         await File.AppendAllTextAsync(
             directory.File("config.yaml"),
-            "\ntelemetry: { outlets: { events: { type: json, gather-time-max-ms: 1, close-time-max-ms: 60000 } } }\n");
+            "\ntelemetry: { exporters: { events: "
+            + "{ type: json, batch-delay-max-ms: 1, close-time-max-ms: 60000 } } }\n");
         using var process = ServiceProcess.Start(directory.Path, "-c", "config.yaml");
         using var client = await process.ClientAsync();
         const int sent = 200;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using NJsonSchema;
-using TaskService.Api.OpenApi;
+using TaskService.Http.OpenApi;
 
 namespace TaskService.Tests.Support;
 

@@ -1,7 +1,8 @@
 using System.Text.Json;
 using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 using TaskService.Telemetry.Logging;
-using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Exporters;
 
 namespace TaskService.Tests.Support;
 
@@ -13,8 +14,8 @@ internal sealed class EventFile : IAsyncDisposable
     public EventFile(params (string Type, Sample Sample)[] samples)
     {
         var file = new LogFileSettings(directory.File("events.json"), 0, 0);
-        var outlet = new OutletSettings(
-            "events", OutletInput.Events, () => JsonEventOutlet.ToFile(file), new OutletQueueSettings
+        var exporter = new ExporterSettings(
+            "events", ExporterInput.Events, () => JsonEventExporter.ToFile(file), new ExporterQueueSettings
             {
                 RecordsMax = 100_000,
                 CloseTimeMax = Until.Limit,
@@ -22,7 +23,7 @@ internal sealed class EventFile : IAsyncDisposable
         Telemetry = new TelemetrySystem(
             new TelemetrySettings
             {
-                Outlets = [outlet],
+                Exporters = [exporter],
                 EventSamples = samples.ToDictionary(sample => sample.Type, sample => sample.Sample),
             },
             (_, _, _) => { });

@@ -5,11 +5,12 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using TaskService.Api;
 using TaskService.Configuration;
+using TaskService.Hosting;
+using TaskService.Http;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
-using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Tests.Support;
 
@@ -26,7 +27,7 @@ internal sealed class ObservedApp : IAsyncDisposable
     private readonly WebApplication app;
 
     private ObservedApp(
-        string settingsYaml, string outlets, Action<WebApplication> addRoutes, Action<IServiceCollection> addServices)
+        string settingsYaml, string exporters, Action<WebApplication> addRoutes, Action<IServiceCollection> addServices)
     {
         var (settings, _) = Settings.Read(
             "test.yaml",
@@ -34,8 +35,8 @@ internal sealed class ObservedApp : IAsyncDisposable
             service: { address: 127.0.0.1, port: 0 }
             task-db: { memory: }
             telemetry:
-              outlets:
-                { events: { type: json, path: '{{directory.File("events")}}', gather-time-max-ms: 1 } {{outlets}} }
+              exporters:
+                { events: { type: json, path: '{{directory.File("events")}}', batch-delay-max-ms: 1 } {{exporters}} }
               {{settingsYaml}}
             {{files.Yaml}}
             """,
@@ -43,7 +44,7 @@ internal sealed class ObservedApp : IAsyncDisposable
             new CommandLineOptions());
         logs = new LogSystem(settings.Logging);
         telemetry = new TelemetrySystem(
-            settings.Telemetry with { Outlets = [.. settings.Telemetry.Outlets, Spans.Settings("spans")] },
+            settings.Telemetry with { Exporters = [.. settings.Telemetry.Exporters, Spans.Settings("spans")] },
             (_, _, _) => { });
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(logs);
@@ -106,16 +107,16 @@ internal sealed class ObservedApp : IAsyncDisposable
         http.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger("taskservice.test");
 
     /// <param name="telemetry">Lines of the <c>telemetry</c> section.</param>
-    /// <param name="outlets">Further outlets, each after a comma.</param>
+    /// <param name="exporters">Further exporters, each after a comma.</param>
     /// <param name="addRoutes">Adds more than the usual routes.</param>
     /// <param name="addServices">Such as those of middleware of the framework.</param>
     public static async Task<ObservedApp> StartAsync(
         string telemetry = "",
-        string outlets = "",
+        string exporters = "",
         Action<WebApplication>? addRoutes = null,
         Action<IServiceCollection>? addServices = null)
     {
-        var app = new ObservedApp(telemetry, outlets, addRoutes ?? (_ => { }), addServices ?? (_ => { }));
+        var app = new ObservedApp(telemetry, exporters, addRoutes ?? (_ => { }), addServices ?? (_ => { }));
         await app.app.StartAsync();
         return app;
     }

@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 using System.Text;
-using TaskService.Api;
+using TaskService.Http;
 
 namespace TaskService.Tests.Support;
 

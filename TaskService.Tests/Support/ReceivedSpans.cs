@@ -1,20 +1,20 @@
 using System.Collections.Concurrent;
-using TaskService.Telemetry;
-using TaskService.Telemetry.Outlets;
+using TaskService.Telemetry.Exporters;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Tests.Support;
 
-/// <summary>An outlet that keeps what a collector of traces would get.</summary>
-internal sealed class ReceivedSpans : IOutlet
+/// <summary>An exporter that keeps what a collector of traces would get.</summary>
+internal sealed class ReceivedSpans : IExporter
 {
     private readonly ConcurrentQueue<OperationRecord> received = new();
 
     public IReadOnlyCollection<OperationRecord> All => received;
 
-    public OutletSettings Settings(string name) => new(name, OutletInput.Spans, () => this, new OutletQueueSettings
+    public ExporterSettings Settings(string name) => new(name, ExporterInput.Spans, () => this, new()
     {
         RecordsMax = 100_000,
-        GatherTimeMax = TimeSpan.FromMilliseconds(1),
+        BatchDelayMax = TimeSpan.FromMilliseconds(1),
         CloseTimeMax = Until.Limit,
     });
 

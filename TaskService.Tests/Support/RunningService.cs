@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
-using TaskService.Configuration;
+using TaskService.Hosting;
 
 namespace TaskService.Tests.Support;
 
@@ -42,7 +42,8 @@ internal sealed class RunningService : IAsyncDisposable
             """;
         var (settings, _) = Settings.Read(
             "test.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions(Debug: debug));
-        return new RunningService(await TodoListHost.StartAsync(settings, CancellationToken.None, setup), files);
+        return new RunningService(
+            await TodoListHost.StartAsync(settings, Program.Application(setup), CancellationToken.None), files);
     }
 
     /// <summary>On an engine by its name; files go to a directory that is removed with the service.</summary>

@@ -1,7 +1,7 @@
 using FsCheck;
 using FsCheck.Fluent;
-using TaskService.Api;
 using TaskService.Domain;
+using TaskService.Tasks;
 
 namespace TaskService.Tests.Support;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Tests.Support;

@@ -18,23 +18,28 @@ public sealed class LayerTests
     [Fact]
     public void Every_layer_with_a_rule_is_found_in_the_tree()
     {
-        HashSet<string?> layers = ["Api", "Storage", "Domain", "Configuration", "Telemetry", "Tests"];
+        HashSet<string?> layers =
+        [
+            "Hosting", "Http", "Tasks", "Storage", "Operations", "Domain", "Configuration", "Telemetry", "Tests",
+        ];
         Assert.Superset(layers, SourceTree.CSharp.Select(file => SourceTree.Layout.LayerOf(file.Path)).ToHashSet());
     }
 
     [Theory]
-    [InlineData("my-shop/Domain/X.cs", "using My.Shop.Api;")]
+    [InlineData("my-shop/Domain/X.cs", "using My.Shop.Tasks;")]
     [InlineData("my-shop/Domain/X.cs", "using My.Shop.Telemetry.Logging;")]
     [InlineData("my-shop/Domain/Deep/X.cs", "var x = new Storage.TaskRow();")]
     [InlineData("my-shop/Domain/X.cs", "internal sealed class X(Settings settings);")]
     [InlineData("my-shop/Domain/X.cs", "using Microsoft.AspNetCore.Routing;")]
     [InlineData("my-shop/Domain/X.cs", "void F(HttpContext http);")]
-    [InlineData("my-shop/Api/X.cs", "using My.Shop.Storage.FileSystem;")]
-    [InlineData("my-shop/Api/X.cs", "global::My.Shop.Admin.Health.Live();")]
-    [InlineData("my-shop/Storage/X.cs", "using static My.Shop.Api.Problem;")]
-    [InlineData("my-shop/Storage/X.cs", "var text = $\"{Api.Problem.Unexpected}\";")]
-    [InlineData("my-shop/Admin/X.cs", "using Store = My.Shop.Storage.TaskTable;")]
+    [InlineData("my-shop/Tasks/X.cs", "using My.Shop.Storage.FileSystem;")]
+    [InlineData("my-shop/Tasks/X.cs", "global::My.Shop.Operations.Health.Live();")]
+    [InlineData("my-shop/Storage/X.cs", "using static My.Shop.Tasks.Problem;")]
+    [InlineData("my-shop/Storage/X.cs", "var text = $\"{Tasks.TaskJson.Options}\";")]
+    [InlineData("my-shop/Operations/X.cs", "using Store = My.Shop.Storage.TaskTable;")]
     [InlineData("my-shop/Configuration/X.cs", "using My.Shop.Domain;")]
+    [InlineData("my-shop/Http/X.cs", "using My.Shop.Tasks;")]
+    [InlineData("my-shop/Tasks/X.cs", "using My.Shop.Hosting;")]
     [InlineData("my-shop.Telemetry/X.cs", "using My.Shop.Domain;")]
     [InlineData("my-shop.Telemetry/Logging/X.cs", "using Microsoft.AspNetCore.Http;")]
     [InlineData("my-shop.Telemetry/X.cs", "var source = new NpgsqlDataSourceBuilder();")]
@@ -43,29 +48,29 @@ public sealed class LayerTests
         Assert.NotEmpty(Unknowables(MyShop, new SourceFile(path, code)));
 
     [Theory]
-    [InlineData("my-shop/Domain/X.cs", "// My.Shop.Api and Microsoft.AspNetCore\nnamespace My.Shop.Domain;")]
-    [InlineData("my-shop/Domain/X.cs", "var text = \"My.Shop.Api\"; var settings = other.Settings;")]
-    [InlineData("my-shop/Api/X.cs", "using My.Shop.Domain; using My.Shop.Telemetry; using My.Shop.Configuration;")]
-    [InlineData("my-shop/Api/X.cs", "var engine = settings.Storage.Engine; var apiStorage = Storage;")]
-    [InlineData("my-shop/Api/X.cs", "using My.Shop.Api.Deep; using Microsoft.AspNetCore.Http;")]
-    [InlineData("my-shop/Program.cs", "using My.Shop.Api; using My.Shop.Storage;")]
-    [InlineData("my-shop.Tests/Api/X.cs", "using My.Shop.Storage;")]
+    [InlineData("my-shop/Domain/X.cs", "// My.Shop.Tasks and Microsoft.AspNetCore\nnamespace My.Shop.Domain;")]
+    [InlineData("my-shop/Domain/X.cs", "var text = \"My.Shop.Tasks\"; var settings = other.Settings;")]
+    [InlineData("my-shop/Tasks/X.cs", "using My.Shop.Domain; using My.Shop.Telemetry; using My.Shop.Configuration;")]
+    [InlineData("my-shop/Tasks/X.cs", "var engine = settings.Storage.Engine; var apiStorage = Storage;")]
+    [InlineData("my-shop/Tasks/X.cs", "using My.Shop.Tasks.Deep; using Microsoft.AspNetCore.Http;")]
+    [InlineData("my-shop/Program.cs", "using My.Shop.Tasks; using My.Shop.Storage;")]
+    [InlineData("my-shop.Tests/Tasks/X.cs", "using My.Shop.Storage;")]
     [InlineData("my-shop.Telemetry/X.cs", "using My.Shop.Telemetry.Logging; AddSource(\"Npgsql\");")]
     public void A_name_of_what_the_layer_may_know_is_not(string path, string code) =>
         Assert.Empty(Unknowables(MyShop, new SourceFile(path, code)));
 
     [Theory]
     [InlineData("my-shop/Storage/FileSystem/X.cs", "namespace My.Shop.Storage;")]
-    [InlineData("my-shop/X.cs", "namespace My.Shop.Api;")]
+    [InlineData("my-shop/X.cs", "namespace My.Shop.Tasks;")]
     [InlineData("my-shop.Telemetry/X.cs", "namespace My.Shop { class X; }")]
-    [InlineData("my-shop/Api/X.cs", "internal sealed record X;")]
+    [InlineData("my-shop/Tasks/X.cs", "internal sealed record X;")]
     public void A_namespace_that_is_not_the_path_is_found(string path, string code) =>
         Assert.NotEmpty(Misplaced(MyShop, new SourceFile(path, code)));
 
     [Theory]
     [InlineData("my-shop/Storage/FileSystem/X.cs", "namespace My.Shop.Storage.FileSystem;")]
     [InlineData("my-shop/X.cs", "namespace My.Shop;")]
-    [InlineData("my-shop.Tests/Api/X.cs", "namespace My.Shop.Tests.Api;")]
+    [InlineData("my-shop.Tests/Tasks/X.cs", "namespace My.Shop.Tests.Tasks;")]
     [InlineData("my-shop.Tests/Usings.cs", "global using Xunit; // and no class of its own")]
     [InlineData("run.cs", "internal sealed record X;")]
     public void A_namespace_that_is_the_path_is_not(string path, string code) =>
@@ -76,7 +81,7 @@ public sealed class LayerTests
         var layer = layout.LayerOf(file.Path) ?? "";
         var (foreign, fix) = RuleOf(layer, layout);
         var ours = new Regex($@"(?<![\w.])({Regex.Escape(layout.Namespace)}\.(?<layer>\w+)"
-            + @"|(?<layer>Api|Storage|Admin|Domain|Configuration|Telemetry)(?=\.\w))");
+            + @"|(?<layer>Hosting|Http|Tasks|Storage|Operations|Domain|Configuration|Telemetry)(?=\.\w))");
         var named = ours.Matches(file.CSharp.Code).Where(match => !MayName(layer, match.Groups["layer"].Value))
             .Concat(foreign.Matches(file.CSharp.Code));
         return named.Select(match => file.Finding(match.Index, $"{layer} names {match.Value}", fix));
@@ -85,8 +90,10 @@ public sealed class LayerTests
     private static bool MayName(string layer, string other) => layer switch
     {
         "Domain" or "Telemetry" => other == layer,
-        "Api" or "Storage" or "Admin" => other == layer || other is not ("Api" or "Storage" or "Admin"),
-        "Configuration" => other is not ("Api" or "Storage" or "Admin" or "Domain"),
+        "Tasks" or "Storage" or "Operations" =>
+            other == layer || other is not ("Hosting" or "Tasks" or "Storage" or "Operations"),
+        "Http" => other is not ("Hosting" or "Tasks" or "Storage" or "Operations"),
+        "Configuration" => other is "Configuration" or "Telemetry",
         _ => true,
     };
 

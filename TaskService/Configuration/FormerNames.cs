@@ -18,6 +18,8 @@ internal static class FormerNames
     // Section, key, what its value contains (empty for any value), and what to do. The first one that fits counts.
     private static readonly (string Section, string Key, string Value, string Advice)[] Names =
     [
+        ("telemetry", "outlets", "", "is \"exporters\" here"),
+        ("telemetry", "gather-time-max-ms", "", "is \"batch-delay-max-ms\" here"),
         ("task-db", "sql", "", "is \"sqlite\" here, with the name of the file"),
         ("logging", "version", "", "must be left out: it is a key of Python's dictConfig, which has one value"),
         ("logging", "disable_existing_loggers", "", "must be left out: no logger is ever disabled"),

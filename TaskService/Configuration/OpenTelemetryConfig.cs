@@ -14,10 +14,10 @@ internal static class OpenTelemetryConfig
     private const string SamplerArgument = "OTEL_TRACES_SAMPLER_ARG";
     private const string RatioSampler = "traceidratio";
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    private const string OutletType = "otlp";
+    private const string ExporterType = "otlp";
 
-    // Each is a setting of every outlet of the type.
-    private static readonly (string Variable, string[] Setting)[] OfOutlets =
+    // Each is a setting of every exporter of the type.
+    private static readonly (string Variable, string[] Setting)[] OfExporters =
     [
         (Endpoint, ["endpoint"]),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", ["protocol"]),
@@ -45,25 +45,26 @@ internal static class OpenTelemetryConfig
     public static void Apply(ConfigMap root, IReadOnlyDictionary<string, string> environment, ConfigProblems problems)
     {
         ApplySampler(root, environment, problems);
-        var outlets = Outlets(root);
-        if (outlets.Count == 0 && Given(environment, Endpoint) is not null)
+        var exporters = Exporters(root);
+        if (exporters.Count == 0 && Given(environment, Endpoint) is not null)
         {
             // Who names a collector means that it gets something.
-            EnvironmentConfig.Set(root, ["telemetry", "outlets", OutletType, "type"], OutletType, Endpoint, problems);
-            outlets = Outlets(root);
+            EnvironmentConfig.Set(
+                root, ["telemetry", "exporters", ExporterType, "type"], ExporterType, Endpoint, problems);
+            exporters = Exporters(root);
         }
         if (IsDisabled(environment, problems))
         {
-            outlets.ForEach(outlet => OutletsOf(root)?.Members.Remove(outlet));
+            exporters.ForEach(exporter => ExportersOf(root)?.Members.Remove(exporter));
             return;
         }
-        foreach (var outlet in outlets)
+        foreach (var exporter in exporters)
         {
-            foreach (var (variable, setting) in OfOutlets)
+            foreach (var (variable, setting) in OfExporters)
             {
                 if (Given(environment, variable) is { } value)
                 {
-                    Apply(root, ["telemetry", "outlets", outlet, .. setting], value, variable, problems);
+                    Apply(root, ["telemetry", "exporters", exporter, .. setting], value, variable, problems);
                 }
             }
         }
@@ -162,13 +163,13 @@ internal static class OpenTelemetryConfig
     private static ConfigNode? Find(ConfigNode? node, IEnumerable<string> path) =>
         path.Aggregate(node, (below, name) => (below as ConfigMap)?.Members.GetValueOrDefault(name));
 
-    private static ConfigMap? OutletsOf(ConfigMap root) => Find(root, ["telemetry", "outlets"]) as ConfigMap;
+    private static ConfigMap? ExportersOf(ConfigMap root) => Find(root, ["telemetry", "exporters"]) as ConfigMap;
 
-    private static List<string> Outlets(ConfigMap root) =>
+    private static List<string> Exporters(ConfigMap root) =>
     [
-        .. (OutletsOf(root)?.Members ?? []).Where(outlet =>
-            outlet.Value is ConfigMap map && map.Members.GetValueOrDefault("type") is ConfigScalar { Text: { } type }
-            && type.Equals(OutletType, StringComparison.OrdinalIgnoreCase))
-            .Select(outlet => outlet.Key),
+        .. (ExportersOf(root)?.Members ?? []).Where(exporter =>
+            exporter.Value is ConfigMap map && map.Members.GetValueOrDefault("type") is ConfigScalar { Text: { } type }
+            && type.Equals(ExporterType, StringComparison.OrdinalIgnoreCase))
+            .Select(exporter => exporter.Key),
     ];
 }

@@ -3,6 +3,9 @@ namespace TaskService.Domain;
 /// <summary>Which tasks to list, in id order. What is null does not restrict.</summary>
 internal sealed record TaskQuery
 {
+    /// <summary>No page has more.</summary>
+    public const int LimitItemsMax = 10_000;
+
     public static readonly TaskQuery All = new();
 
     /// <summary>Only ids after this one, compared as ordinal text; it need not exist.</summary>

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using TaskService.Domain;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage;
 
@@ -23,7 +23,7 @@ internal sealed class ObservedTaskStore : ITaskStore
     public bool LooksAtRequests => store.LooksAtRequests;
 
     /// <summary>The store itself when nobody reads what is observed: it is on the way of every request.</summary>
-    public static ITaskStore Around(ITaskStore store, TelemetrySystem telemetry) =>
+    public static ITaskStore Around(ITaskStore store, OperationSource telemetry) =>
         telemetry.HasReaders ? new ObservedTaskStore(store) : store;
 
     public Task OpenAsync(CancellationToken cancel) => store.OpenAsync(cancel);
@@ -53,7 +53,7 @@ internal sealed class ObservedTaskStore : ITaskStore
         TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
         // Its time is that of the reader, too. When that gives up, it is the number of tasks that it got.
-        using var operation = Operations.Start(".store.list");
+        using var operation = Operation.Start(".store.list");
         operation.Add("row_count", 0);
         await using var tasks = store.ListAsync(query, cancel).GetAsyncEnumerator(cancel);
         while (await NextAsync())
@@ -97,12 +97,12 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    // As Operations.RunAsync, but nothing has to be made for a call except its operation: what it needs is handed on,
+    // As Operation.RunAsync, but nothing has to be made for a call except its operation: what it needs is handed on,
     // and its one field is given with the end.
     private static async ValueTask<T> CallAsync<TState, T>(
         string name, TState state, Func<TState, ValueTask<T>> call, Predicate<T> isRow)
     {
-        var operation = Operations.Start(name);
+        var operation = Operation.Start(name);
         try
         {
             var result = await call(state);

@@ -1,6 +1,7 @@
 using System.Net;
 using Npgsql;
 using TaskService.Configuration;
+using TaskService.Hosting;
 using TaskService.Storage.Postgres;
 using TaskService.Tests.Support;
 

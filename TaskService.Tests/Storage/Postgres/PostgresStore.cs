@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
-using TaskService.Configuration;
 using TaskService.Domain;
+using TaskService.Hosting;
 
 namespace TaskService.Tests.Storage.Postgres;
 

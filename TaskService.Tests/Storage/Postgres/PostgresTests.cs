@@ -77,7 +77,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
             servers.Primary, database: database, logging: $$"""
-            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            telemetry: { exporters: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
             logging: { handlers: { console: { type: console, level: none } } }
             """);
         // Short ones first, behind which pages have grown, and again in the end.
@@ -203,7 +203,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         var events = directory.File("events");
         await using var service = await PostgresService.StartAsync(servers.Primary, logging: $$"""
             {{logs.Yaml}}
-            telemetry: { outlets: { events: { type: json, path: '{{events}}', gather-time-max-ms: 1 } } }
+            telemetry: { exporters: { events: { type: json, path: '{{events}}', batch-delay-max-ms: 1 } } }
             """);
         var path = await service.CreateAsync("""{"title":"secret"}""");
         using var read = await service.SendAsync("GET", path);

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.RegularExpressions;
-using TaskService.Configuration;
 using TaskService.Domain;
+using TaskService.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
@@ -137,7 +137,8 @@ public sealed partial class RoleTests(PostgresFixture servers) : IClassFixture<P
             new Dictionary<string, string>(),
             new CommandLineOptions());
         using var output = new StringWriter();
-        Assert.Equal(ExitCodes.Fine, await TodoListHost.MigrateAsync(settings, output, CancellationToken.None));
+        Assert.Equal(ExitCodes.Fine, await TodoListHost.MigrateAsync(
+            settings, Program.Application(), output, CancellationToken.None));
         Assert.StartsWith("the schema is at ", output.ToString(), StringComparison.Ordinal);
         return output.ToString();
     }

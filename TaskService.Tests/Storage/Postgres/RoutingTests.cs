@@ -89,7 +89,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
         var events = directory.File("events");
         await using var service = await PostgresService.StartAsync(
             servers.Primary, servers.Standby, """force-primary: ["GET /tasks"]""", logging: $$"""
-            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            telemetry: { exporters: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
             logging: { handlers: { console: { type: console, level: none } } }
             """);
         await CaughtUpAsync(service);
@@ -195,7 +195,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
         await using var service = await RunningService.StartAsync(
             $"postgres: {{ primary: '{primary}', replica: '{primary};Application Name=reader' }}",
             $$"""
-            telemetry: { outlets: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
+            telemetry: { exporters: { events: { type: json, path: '{{events}}', close-time-max-ms: 60000 } } }
             logging: { handlers: { console: { type: console, level: none } } }
             """);
         using var list = await service.SendAsync("GET", "/tasks");

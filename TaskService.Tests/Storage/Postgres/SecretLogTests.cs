@@ -22,10 +22,10 @@ public sealed class SecretLogTests(PostgresFixture servers) : IClassFixture<Post
               root: { level: trace, handlers: [all] }
             telemetry:
               trace-probability: 1
-              outlets:
+              exporters:
                 events: { type: json, path: '{{events}}' }
                 otlp: { type: otlp, endpoint: 'http://me:{{Canary}}@127.0.0.1:1/?key={{Canary}}',
-                  headers: 'key={{Canary}}', attempts-max: 1, gather-time-max-ms: 1 }
+                  headers: 'key={{Canary}}', attempts-max: 1, batch-delay-max-ms: 1 }
             """,
             debug: true);
         await service.CreateAsync(Some.TaskJson);
@@ -36,7 +36,7 @@ public sealed class SecretLogTests(PostgresFixture servers) : IClassFixture<Post
         Assert.DoesNotContain(Canary, await lost.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         await service.StopAsync();
         var lines = LogFiles.WholeLines(log).Concat(LogFiles.WholeLines(events)).ToList();
-        Assert.Contains(lines, line => line.Contains("OUTLET DROPS", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains("EXPORTER DROPS", StringComparison.Ordinal));
         Assert.Contains(lines, line => line.Contains("Npgsql", StringComparison.Ordinal));
         Assert.All(lines, line => Assert.DoesNotContain(Canary, line, StringComparison.Ordinal));
     }

@@ -1,5 +1,5 @@
 using TaskService.Storage.Sqlite;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
@@ -56,7 +56,7 @@ public sealed class SqliteSessionTests : IDisposable
             directory.File("c.yaml"),
             """
             task-db: { sqlite: tasks.db }
-            telemetry: { outlets: { events: { type: json, path: events, close-time-max-ms: 60000 } } }
+            telemetry: { exporters: { events: { type: json, path: events, close-time-max-ms: 60000 } } }
             """);
         using (var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "-p", "0"))
         {

@@ -1,6 +1,6 @@
 using Npgsql;
 using TaskService.Domain;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Postgres;
 
@@ -20,7 +20,7 @@ internal sealed partial class PostgresCalls
     {
         var request = StoreRequest.Current;
         request?.MustBeCurrent = true;
-        using var operation = Operations.Start(".sql");
+        using var operation = Operation.Start(".sql");
         operation.Set("query", change.Sql);
         try
         {

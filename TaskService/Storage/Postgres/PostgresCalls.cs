@@ -5,7 +5,7 @@ using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using TaskService.Domain;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Postgres;
 
@@ -67,7 +67,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
             usesReplica = NpgsqlLogSequenceNumber.TryParse(text, out var position);
             after = position;
         }
-        using var operation = Operations.Start(".sql");
+        using var operation = Operation.Start(".sql");
         operation.Set("query", query.Sql);
         try
         {

@@ -1,5 +1,5 @@
 using TaskService.Domain;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Sqlite;
 

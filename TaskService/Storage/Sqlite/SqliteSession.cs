@@ -2,7 +2,7 @@ using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using TaskService.Domain;
-using TaskService.Telemetry;
+using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Sqlite;
 
@@ -81,7 +81,7 @@ internal sealed class SqliteSession : IDisposable
     /// <returns>How many rows were changed.</returns>
     public int Execute(string sql, Action<DbCommand>? set = null)
     {
-        using var operation = Operations.Start(".sql");
+        using var operation = Operation.Start(".sql");
         operation.Set("query", sql);
         try
         {
@@ -101,7 +101,7 @@ internal sealed class SqliteSession : IDisposable
     /// <summary>Hands each row to <paramref name="take"/>, until that says no.</summary>
     public void Query(string sql, Action<DbCommand> set, Func<DbDataReader, bool> take)
     {
-        using var operation = Operations.Start(".sql");
+        using var operation = Operation.Start(".sql");
         operation.Set("query", sql);
         var count = 0;
         try

@@ -1,0 +1,245 @@
+using System.Diagnostics.Metrics;
+using System.Globalization;
+using System.Numerics;
+using TaskService.Telemetry.Operations;
+using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
+
+namespace TaskService.Telemetry.Exporters;
+
+/// <summary>
+/// Gathers what instruments of System.Diagnostics.Metrics measure, from one collection to the next. Names are those of
+/// the instruments, split at dots. Measurements may come from any thread.
+/// </summary>
+public sealed class MeterReader : IDisposable
+{
+    /// <summary>Values of histograms that are kept for one collection.</summary>
+    public const int TimersMax = 10_000;
+
+    private readonly Lock gate = new();
+    private readonly MeterListener listener = new();
+    private readonly Meter own = new("TaskService.Telemetry");
+    private readonly List<Series> all = [];
+    private readonly int seriesMax;
+    private List<Metric> timers = [];
+    private long dropped;
+
+    /// <summary>Listens from now on; what was counted before is not told.</summary>
+    /// <param name="meters">Names of meters; each stands for all below it, too, to the next dot.</param>
+    /// <param name="seriesMax">How many instruments, times their tags, are told apart.</param>
+    public MeterReader(IReadOnlyList<string> meters, int seriesMax = 1000)
+    {
+        this.seriesMax = seriesMax;
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (meters.Any(name => Covers(name, instrument.Meter.Name)))
+            {
+                self.EnableMeasurementEvents(instrument, new Dictionary<Tag[], Series>(TagComparer.Instance));
+            }
+        };
+        listener.SetMeasurementEventCallback<byte>(Measure);
+        listener.SetMeasurementEventCallback<short>(Measure);
+        listener.SetMeasurementEventCallback<int>(Measure);
+        listener.SetMeasurementEventCallback<long>(Measure);
+        listener.SetMeasurementEventCallback<float>(Measure);
+        listener.SetMeasurementEventCallback<double>(Measure);
+        listener.SetMeasurementEventCallback<decimal>(Measure);
+        // Observed, not counted where it happens: that would be a measurement within a measurement.
+        own.CreateObservableCounter(
+            "taskservice.exporter.meter.drops", () => Dropped, "{measurement}", "Measurements that were lost.");
+        listener.Start();
+        Observe();
+        lock (gate)
+        {
+            all.ForEach(series => series.Told = series.Total);
+        }
+    }
+
+    /// <summary>
+    /// Measurements that were lost: of series and histograms beyond the limits, those that are no finite number, those
+    /// that could not be sent, and one for each collection in which an observable instrument failed.
+    /// </summary>
+    public long Dropped => Interlocked.Read(ref dropped);
+
+    /// <summary>Counts what was collected and could not be sent.</summary>
+    public void Lose(int metrics) => Interlocked.Add(ref dropped, metrics);
+
+    /// <summary>
+    /// The changes of counters since the last collection (those without any are left out), the values of gauges, and
+    /// every value of a histogram (seconds as milliseconds). What an observable instrument no longer observes is not
+    /// repeated. One thread at a time.
+    /// </summary>
+    public IReadOnlyList<Metric> Collect()
+    {
+        Observe();
+        lock (gate)
+        {
+            var metrics = timers;
+            timers = [];
+            foreach (var series in all)
+            {
+                if (series.Take() is { } value)
+                {
+                    metrics.Add(new Metric(series.Name, series.Kind, value));
+                }
+            }
+            return metrics;
+        }
+    }
+
+    public void Dispose()
+    {
+        listener.Dispose();
+        own.Dispose();
+    }
+
+    private static bool Covers(string name, string meter) =>
+        meter.StartsWith(name, StringComparison.Ordinal) && (meter.Length == name.Length || meter[name.Length] == '.');
+
+    private void Observe()
+    {
+        try
+        {
+            listener.RecordObservableInstruments();
+        }
+        catch (AggregateException)
+        {
+            // Code of others: the instruments that did not fail are recorded all the same.
+            Interlocked.Increment(ref dropped);
+        }
+    }
+
+    private void Measure<T>(Instrument instrument, T measured, ReadOnlySpan<Tag> tags, object? state)
+        where T : struct, INumberBase<T>
+    {
+        var value = double.CreateSaturating(measured);
+        lock (gate)
+        {
+            var isKept = double.IsFinite(value) && state is Dictionary<Tag[], Series> known
+                && Find<T>(instrument, tags, known) is { } series && Keep(series, instrument, value);
+            if (!isKept)
+            {
+                Interlocked.Increment(ref dropped);
+            }
+        }
+    }
+
+    private Series? Find<T>(Instrument instrument, ReadOnlySpan<Tag> tags, Dictionary<Tag[], Series> known)
+        where T : struct
+    {
+        if (known.GetAlternateLookup<ReadOnlySpan<Tag>>().TryGetValue(tags, out var series) || all.Count >= seriesMax)
+        {
+            return series;
+        }
+        var kind = instrument switch
+        {
+            Counter<T> or UpDownCounter<T> or ObservableCounter<T> => MetricKind.Counter,
+            Histogram<T> => MetricKind.Timer,
+            _ => MetricKind.Gauge,
+        };
+        series = new Series(NameOf(instrument, tags), kind, instrument.IsObservable);
+        known.Add(tags.ToArray(), series);
+        all.Add(series);
+        return series;
+    }
+
+    private bool Keep(Series series, Instrument instrument, double value)
+    {
+        if (series.Kind != MetricKind.Timer)
+        {
+            series.Set(value);
+            return true;
+        }
+        if (timers.Count >= TimersMax)
+        {
+            return false;
+        }
+        timers.Add(new Metric(series.Name, series.Kind, instrument.Unit == "s" ? value * 1000 : value));
+        return true;
+    }
+
+    private static MetricName NameOf(Instrument instrument, ReadOnlySpan<Tag> tags)
+    {
+        var texts = new List<KeyValuePair<string, string>>(tags.Length);
+        foreach (var (key, value) in tags)
+        {
+            if (value is not null)
+            {
+                var text = value is bool flag ? (flag ? "true" : "false") : null;
+                texts.Add(new(key, text ?? Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""));
+            }
+        }
+        return new MetricName(instrument.Name.Split('.'), texts);
+    }
+
+    /// <summary>An instrument with one set of tags.</summary>
+    private sealed class Series(MetricName name, MetricKind kind, bool isObservable)
+    {
+        private bool isNew;
+
+        public MetricName Name { get; } = name;
+
+        public MetricKind Kind { get; } = kind;
+
+        /// <summary>Of a counter since it began, of a gauge now.</summary>
+        public double Total { get; private set; }
+
+        /// <summary>How much of it earlier collections have told.</summary>
+        public double Told { get; set; }
+
+        public void Set(double value)
+        {
+            Total = Kind == MetricKind.Counter && !isObservable ? Total + value : value;
+            isNew = true;
+        }
+
+        public double? Take()
+        {
+            var hasValue = isNew || !isObservable;
+            isNew = false;
+            if (Kind != MetricKind.Counter)
+            {
+                return Kind == MetricKind.Gauge && hasValue ? Total : null;
+            }
+            // An observed counter that is lower than before has begun again.
+            var change = isObservable && Total < Told ? Total : Total - Told;
+            // A sum that begins anew stays exact.
+            (Total, Told) = isObservable ? (Total, Total) : (0, 0);
+            return change == 0 ? null : change;
+        }
+    }
+
+    /// <summary>Finds tags without an array being made of them. Another order is another series.</summary>
+    private sealed class TagComparer : IEqualityComparer<Tag[]>, IAlternateEqualityComparer<ReadOnlySpan<Tag>, Tag[]>
+    {
+        public static readonly TagComparer Instance = new();
+
+        public bool Equals(Tag[]? x, Tag[]? y) => Equals(x.AsSpan(), y ?? []);
+
+        public int GetHashCode(Tag[] obj) => GetHashCode(obj.AsSpan());
+
+        public Tag[] Create(ReadOnlySpan<Tag> alternate) => alternate.ToArray();
+
+        public bool Equals(ReadOnlySpan<Tag> alternate, Tag[] other)
+        {
+            for (var i = 0; i < alternate.Length && i < other.Length; i++)
+            {
+                if (alternate[i].Key != other[i].Key || !Equals(alternate[i].Value, other[i].Value))
+                {
+                    return false;
+                }
+            }
+            return alternate.Length == other.Length;
+        }
+
+        public int GetHashCode(ReadOnlySpan<Tag> alternate)
+        {
+            var hash = new HashCode();
+            foreach (var (key, value) in alternate)
+            {
+                hash.Add(key);
+                hash.Add(value);
+            }
+            return hash.ToHashCode();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using TaskService.Telemetry.Operations;
+namespace TaskService.Telemetry.Exporters;
+
+/// <summary>How a <see cref="Metric"/> adds up with others of its name.</summary>
+public enum MetricKind
+{
+    /// <summary>A change since the last one, which may be negative; they are summed.</summary>
+    Counter,
+
+    /// <summary>How it is now; the last one counts.</summary>
+    Gauge,
+
+    /// <summary>One of many values whose distribution matters; times are in milliseconds.</summary>
+    Timer,
+}
+
+/// <summary>A value to send.</summary>
+public readonly record struct Metric(MetricName Name, MetricKind Kind, double Value);

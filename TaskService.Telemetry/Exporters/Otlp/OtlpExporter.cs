@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using OpenTelemetry;
+using OpenTelemetry.Exporter;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+using TaskService.Telemetry.Operations;
+
+namespace TaskService.Telemetry.Exporters.Otlp;
+
+/// <summary>
+/// Sends spans and metrics to an OpenTelemetry collector (https://opentelemetry.io/docs/specs/otlp/). The exporters are
+/// those of the SDK; its queue and its timer are not, so that books are kept as for all exporters.
+/// </summary>
+public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
+{
+    private static readonly string[] CertificateVariables =
+    [
+        "OTEL_EXPORTER_OTLP_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    ];
+
+    private readonly OtlpSettings settings;
+    private readonly OtlpAnswer lastAnswer = new();
+    private readonly OtlpTraceExporter spans;
+    private readonly TracerProvider spansResource;
+    private readonly BaseExportingMetricReader metrics;
+    private readonly MeterProvider meters;
+
+    /// <summary>Connects to nobody yet; meters are listened to from now on.</summary>
+    public OtlpExporter(OtlpSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        this.settings = settings;
+        // It has the attributes of OTEL_RESOURCE_ATTRIBUTES, too.
+        var resource = ResourceBuilder.CreateDefault().AddService(settings.ServiceName);
+        spans = new OtlpTraceExporter(Options(settings.Traces, lastAnswer));
+        spansResource = Sdk.CreateTracerProviderBuilder()
+            .SetResourceBuilder(resource)
+            .AddProcessor(new NoProcessor(spans))
+            .Build();
+        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new OtlpAnswer())))
+        {
+            TemporalityPreference = settings.Temporality,
+        };
+        meters = Sdk.CreateMeterProviderBuilder()
+            .SetResourceBuilder(resource)
+            .AddMeter([.. settings.Meters, .. settings.Meters.Select(name => $"{name}.*")])
+            .AddReader(metrics)
+            .Build();
+    }
+
+    public TimeSpan MetersInterval => settings.MetersInterval;
+
+    public TimeSpan MetersTimeMax => settings.Metrics.AttemptTimeMax;
+
+    /// <summary>Sends the spans of a batch. It blocks, and ends by its own time.</summary>
+    /// <exception cref="IOException">They may be sent again: nobody answered, or that it is not for ever.</exception>
+    /// <exception cref="ExporterBusyException">The same, and the receiver has said when.</exception>
+    /// <exception cref="ExporterRefusedException">The receiver answered with another status.</exception>
+    public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
+    {
+        var activities = batch.Select(record => record.Span).OfType<Activity>().ToArray();
+        lastAnswer.Forget();
+        if (spans.Export(new Batch<Activity>(activities, activities.Length)) == ExportResult.Success)
+        {
+            return ValueTask.CompletedTask;
+        }
+        var problem = $"otlp: {settings.Traces.Name} {lastAnswer}";
+        Exception error = lastAnswer switch
+        {
+            { IsRefusal: true } => new ExporterRefusedException(problem),
+            { PauseMin.Ticks: > 0 } => new ExporterBusyException(problem) { PauseMin = lastAnswer.PauseMin },
+            _ => new IOException(problem),
+        };
+        throw error;
+    }
+
+    /// <summary>
+    /// Sends what the meters have measured. Sums since the start lose nothing by a failure; changes are lost with it.
+    /// </summary>
+    /// <exception cref="IOException">The receiver did not take it.</exception>
+    public ValueTask SendMetersAsync(CancellationToken cancel) =>
+        metrics.Collect((int)settings.Metrics.AttemptTimeMax.TotalMilliseconds)
+            ? ValueTask.CompletedTask
+            : throw new IOException($"otlp: {settings.Metrics.Name} did not take the metrics");
+
+    public void Dispose()
+    {
+        meters.Dispose();
+        spansResource.Dispose();
+    }
+
+    private static OtlpExporterOptions Options(OtlpTarget target, OtlpAnswer answer)
+    {
+        // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_CERTIFICATE.
+        var options = new OtlpExporterOptions
+        {
+            Protocol = target.Protocol,
+            Endpoint = target.Endpoint,
+            // The SDK would split a value at an encoded comma.
+            Headers = "",
+            Compression = target.Compression,
+            TimeoutMilliseconds = (int)target.AttemptTimeMax.TotalMilliseconds,
+        };
+        // Certificates that the environment names are put into the client of the SDK alone, which hides the status.
+        var hasCertificates = CertificateVariables.Any(
+            name => Environment.GetEnvironmentVariable(name) is { Length: > 0 });
+        var makeClient = hasCertificates && options.HttpClientFactory is { } sdk
+            ? sdk
+            : () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
+        options.HttpClientFactory = () =>
+        {
+            var client = makeClient();
+            foreach (var (name, value) in target.Headers)
+            {
+                client.DefaultRequestHeaders.Add(name, value);
+            }
+            return client;
+        };
+        return options;
+    }
+
+    /// <summary>Gives the exporter the resource of a provider; spans reach it without one.</summary>
+    private sealed class NoProcessor(BaseExporter<Activity> exporter) : BaseExportProcessor<Activity>(exporter)
+    {
+        protected override void OnExport(Activity data)
+        {
+        }
+    }
+}

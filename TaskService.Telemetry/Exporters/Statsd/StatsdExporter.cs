@@ -1,0 +1,190 @@
+using System.Net;
+using System.Net.Sockets;
+using TaskService.Telemetry.Operations;
+
+namespace TaskService.Telemetry.Exporters.Statsd;
+
+/// <summary>
+/// Sends timers of operations, and what meters measure, to statsd by UDP: whether anybody receives them is not known.
+/// Its methods may be called at the same time. See https://github.com/statsd/statsd/blob/master/docs/metric_types.md.
+/// </summary>
+public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
+{
+    private static readonly TimeSpan ResolvedTimeMax = TimeSpan.FromSeconds(60);
+
+    private readonly StatsdSettings settings;
+    private readonly MeterReader? meters;
+    private readonly TimeProvider time;
+    private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
+    private readonly StatsdPackets packets;
+
+    // One object a name, so that its bytes are made once. Within the gate.
+    private readonly Dictionary<OperationKey, MetricName> names = [];
+    private readonly SemaphoreSlim gate = new(1, 1);
+    private IPEndPoint? target;
+    private long resolvedAt;
+    private Socket? socket;
+
+    // A batch of which something failed, and how many of its packets were sent.
+    private IReadOnlyList<OperationRecord>? begun;
+    private int packetsSent;
+
+    /// <summary>Nothing is resolved or opened yet.</summary>
+    /// <param name="settings">Where to, and how.</param>
+    /// <param name="meters">What <see cref="SendMetersAsync"/> sends; disposed of with this.</param>
+    public StatsdExporter(StatsdSettings settings, MeterReader? meters = null)
+        : this(settings, meters, TimeProvider.System, Dns.GetHostAddressesAsync)
+    {
+    }
+
+    internal StatsdExporter(
+        StatsdSettings settings,
+        MeterReader? meters,
+        TimeProvider time,
+        Func<string, CancellationToken, Task<IPAddress[]>> resolve)
+    {
+        (this.settings, this.meters, this.time, this.resolve) = (settings, meters, time, resolve);
+        packets = new StatsdPackets(settings);
+    }
+
+    /// <summary>Sends a timer of whole milliseconds for each record, of one at least.</summary>
+    /// <exception cref="IOException">The name of the host is not resolved.</exception>
+    /// <exception cref="SocketException">The machine cannot send.</exception>
+    public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel) =>
+        InTurnAsync(
+            async to =>
+            {
+                Fill(batch.Select(TimerOf));
+                // What was sent of a batch that comes again is not sent again: it makes the same packets.
+                (begun, packetsSent) = (batch, batch == begun ? packetsSent : 0);
+                for (; packetsSent < packets.Count; packetsSent++)
+                {
+                    await to.SendAsync(packets[packetsSent], cancel);
+                }
+                begun = null;
+            },
+            cancel);
+
+    public TimeSpan MetersInterval => settings.MetersInterval;
+
+    /// <summary>Sends what the meters have measured since the last time.</summary>
+    /// <exception cref="IOException">
+    /// The name of the host is not resolved; the measurements are kept for the next time.
+    /// </exception>
+    /// <exception cref="SocketException">
+    /// The machine cannot send; what was not sent yet of these measurements is lost, and counted.
+    /// </exception>
+    public ValueTask SendMetersAsync(CancellationToken cancel) => meters is null
+        ? ValueTask.CompletedTask
+        : InTurnAsync(
+            async to =>
+            {
+                var metrics = meters.Collect();
+                Fill(metrics);
+                var metricsSent = 0;
+                try
+                {
+                    for (var i = 0; i < packets.Count; i++)
+                    {
+                        await to.SendAsync(packets[i], cancel);
+                        metricsSent += packets.MetricsIn(i);
+                    }
+                }
+                finally
+                {
+                    meters.Lose(metrics.Count - metricsSent);
+                }
+            },
+            cancel);
+
+    public void Dispose()
+    {
+        meters?.Dispose();
+        socket?.Dispose();
+        gate.Dispose();
+    }
+
+    private Metric TimerOf(OperationRecord record) => new(
+        NameOf(record.Key),
+        MetricKind.Timer,
+        Math.Max(1, Math.Round(record.Duration.TotalMilliseconds, MidpointRounding.AwayFromZero)));
+
+    private MetricName NameOf(OperationKey key)
+    {
+        if (!names.TryGetValue(key, out var name))
+        {
+            if (names.Count >= StatsdPackets.NamesMax)
+            {
+                names.Clear();
+            }
+            names.Add(key, name = key.ToName());
+        }
+        return name;
+    }
+
+    private void Fill(IEnumerable<Metric> metrics)
+    {
+        packets.Clear();
+        foreach (var metric in metrics)
+        {
+            packets.Add(metric);
+        }
+    }
+
+    private async ValueTask InTurnAsync(Func<Receiver, Task> send, CancellationToken cancel)
+    {
+        await gate.WaitAsync(cancel);
+        try
+        {
+            // First, so that what cannot be sent is not taken out of the meters.
+            await send(await ResolveAsync(cancel));
+        }
+        catch (SocketException)
+        {
+            target = null;
+            throw;
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    private async ValueTask<Receiver> ResolveAsync(CancellationToken cancel)
+    {
+        if (target is null || socket is null || time.GetElapsedTime(resolvedAt) >= ResolvedTimeMax)
+        {
+            target = null;
+            // IPv4 first: most receivers have no other, and UDP does not tell that nobody listens.
+            var address = (await FindAsync(cancel)).MinBy(found => found.AddressFamily != AddressFamily.InterNetwork)
+                ?? throw new IOException($"statsd: {settings.Host} has no address");
+            if (socket?.AddressFamily != address.AddressFamily)
+            {
+                socket?.Dispose();
+                socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            }
+            target = new IPEndPoint(address, settings.Port);
+            resolvedAt = time.GetTimestamp();
+        }
+        return new Receiver(socket, target);
+    }
+
+    private async Task<IPAddress[]> FindAsync(CancellationToken cancel)
+    {
+        try
+        {
+            return await resolve(settings.Host, cancel);
+        }
+        catch (Exception error) when (error is SocketException or ArgumentException)
+        {
+            throw new IOException($"statsd: {settings.Host} is not resolved: {error.Message}", error);
+        }
+    }
+
+    private readonly record struct Receiver(Socket Socket, IPEndPoint Target)
+    {
+        // Not connected: else one that is away for a moment would make the next call fail.
+        public ValueTask<int> SendAsync(ReadOnlyMemory<byte> packet, CancellationToken cancel) =>
+            Socket.SendToAsync(packet, SocketFlags.None, Target, cancel);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Diagnostics;
+
+namespace TaskService.Telemetry.Operations;
+
+// How code is observed: Operation.Run(".parse", operation => Parse(text)), or RunAsync where it awaits. An operation
+// that is not read costs little and changes nothing.
+public sealed partial class Operation
+{
+    /// <inheritdoc cref="OperationSource.Start"/>
+    public static Operation Start(
+        string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null) =>
+        (Current?.Telemetry ?? OperationSource.Default).Start(name, id, kind, sample);
+
+    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
+    /// <remarks>The operation ends when <paramref name="work"/> returns: what awaits takes RunAsync.</remarks>
+    public static T Run<T>(string name, Func<Operation, T> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        using var operation = Start(name);
+        try
+        {
+            return work(operation);
+        }
+        catch (Exception error)
+        {
+            operation.Fail(error);
+            throw;
+        }
+    }
+
+    /// <inheritdoc cref="Run{T}"/>
+    public static void Run(string name, Action<Operation> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        Run(name, operation =>
+        {
+            work(operation);
+            return true;
+        });
+    }
+
+    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
+    public static async ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        var operation = Start(name);
+        try
+        {
+            return await work(operation).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            operation.Fail(error);
+            throw;
+        }
+        finally
+        {
+            // Which one is current goes back to what it was with the end of this method, by itself.
+            operation.End([]);
+        }
+    }
+
+    /// <inheritdoc cref="RunAsync{T}"/>
+    public static async ValueTask RunAsync(string name, Func<Operation, ValueTask> work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        await RunAsync(name, async operation =>
+        {
+            await work(operation).ConfigureAwait(false);
+            return true;
+        }).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using System.Net.Http.Headers;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService.Telemetry.Operations;
+
+/// <summary>
+/// Observes the calls of an HttpClient as operations <c>.httpclient</c> and passes on to the other side which trace and
+/// request they belong to. Headers that are set already stay. Outside of any operation, and in what an exporter sends,
+/// it does nothing.
+/// </summary>
+public sealed class OperationHandler : DelegatingHandler
+{
+    /// <summary>In which the id of the request goes on.</summary>
+    public const string RequestIdHeader = "X-Request-ID";
+
+    /// <summary>Stands for the status of what was never answered.</summary>
+    public const int NoAnswer = 599;
+
+    protected override async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using var operation = Begin(request);
+        try
+        {
+            return Answered(operation, await base.SendAsync(request, cancellationToken).ConfigureAwait(false));
+        }
+        catch (Exception error)
+        {
+            Failed(operation, error);
+            throw;
+        }
+    }
+
+    protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        using var operation = Begin(request);
+        try
+        {
+            return Answered(operation, base.Send(request, cancellationToken));
+        }
+        catch (Exception error)
+        {
+            Failed(operation, error);
+            throw;
+        }
+    }
+
+    private static Operation Begin(HttpRequestMessage request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        if (Operation.Current is not { } caller || OperationSource.IsExporting)
+        {
+            return Operation.None;
+        }
+        var operation = Operation.Start(".httpclient", kind: ActivityKind.Client);
+        TracePropagation.Write(operation.Trace, caller.Telemetry.Propagation, request.Headers, SetHeader);
+        SetHeader(request.Headers, RequestIdHeader, caller.Id);
+        operation.Set("request.method", request.Method.Method);
+        // Without what may be a secret: user, password and query.
+        operation.Set("request.uri", request.RequestUri?.GetComponents(
+            UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
+        operation.Set("request.size", request.Content is null ? 0 : SizeOf(request.Content));
+        return operation;
+    }
+
+    private static HttpResponseMessage Answered(Operation operation, HttpResponseMessage response)
+    {
+        operation.Set("response.code", (int)response.StatusCode);
+        operation.Set("response.size", SizeOf(response.Content));
+        return response;
+    }
+
+    private static void Failed(Operation operation, Exception error)
+    {
+        operation.Set("response.code", NoAnswer);
+        operation.Fail(error);
+    }
+
+    /// <summary>Null when it is not known before.</summary>
+    private static FieldValue SizeOf(HttpContent content) =>
+        content.Headers.ContentLength is { } bytes ? bytes : default(FieldValue);
+
+    private static void SetHeader(HttpRequestHeaders headers, string name, string value)
+    {
+        if (!headers.Contains(name))
+        {
+            headers.TryAddWithoutValidation(name, value);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+namespace TaskService.Telemetry.Operations;
+
+/// <summary>The names of operations, which are paths: what is one within which.</summary>
+internal static class OperationName
+{
+    // They come from code, and are few.
+    private static readonly BoundedCache<(string Type, string Name), string> Joined = new(
+        1_000, static pair => Join(pair.Type, pair.Name));
+
+    /// <summary>The type of an operation that starts under a name, and the one whose child it is.</summary>
+    /// <param name="name">
+    /// <c>.x</c> is a child of the current operation, <c>^.x</c> of the outermost one; another name is the type itself,
+    /// a child of the open operation whose type begins it, if there is one.
+    /// </param>
+    /// <param name="current">Null outside of any.</param>
+    public static (string Type, Operation? Parent) Resolve(string name, Operation? current)
+    {
+        if (name.StartsWith("^.", StringComparison.Ordinal))
+        {
+            (name, current) = (name[1..], Outermost(current));
+        }
+        if (!name.StartsWith('.'))
+        {
+            return (name, Within(name, current));
+        }
+        return current is null ? (name[1..], null) : (Joined[(current.Type, name)], current);
+    }
+
+    public static Operation? Outermost(Operation? operation)
+    {
+        while (operation?.Enclosing is { } enclosing)
+        {
+            operation = enclosing;
+        }
+        return operation;
+    }
+
+    /// <summary>The innermost open operation of a type.</summary>
+    public static Operation? Open(string type, Operation? operation)
+    {
+        while (operation is not null && !(Ends(operation.Type, type) && !operation.HasEnded))
+        {
+            operation = operation.Enclosing;
+        }
+        return operation;
+    }
+
+    /// <summary>
+    /// Whether a type is this name, or ends with it behind a dot. A dot before the name may be left out.
+    /// </summary>
+    public static bool Ends(string type, ReadOnlySpan<char> name)
+    {
+        var bare = name.TrimStart('.');
+        return type.AsSpan().EndsWith(bare, StringComparison.Ordinal)
+            && (type.Length == bare.Length || type[type.Length - bare.Length - 1] == '.');
+    }
+
+    /// <summary>The open operation with the longest type of which the name is a continuation.</summary>
+    private static Operation? Within(string name, Operation? operation)
+    {
+        Operation? found = null;
+        for (; operation is not null; operation = operation.Enclosing)
+        {
+            var type = operation.Type;
+            if (!operation.HasEnded && name.StartsWith(type, StringComparison.Ordinal) && name.Length > type.Length
+                && name[type.Length] == '.' && type.Length > (found?.Type.Length ?? 0))
+            {
+                found = operation;
+            }
+        }
+        return found;
+    }
+
+    /// <summary>What the type ends with and the name begins with is there once: recursion does not pile up.</summary>
+    private static string Join(string type, string name)
+    {
+        for (var end = name.Length; end > 0; end = name.LastIndexOf('.', end - 1))
+        {
+            if (Ends(type, name.AsSpan(0, end)))
+            {
+                return type + name[end..];
+            }
+        }
+        return type + name;
+    }
+}

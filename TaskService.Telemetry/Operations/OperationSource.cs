@@ -1,0 +1,139 @@
+using System.Buffers.Binary;
+using System.Collections.Frozen;
+using System.Diagnostics;
+using System.Security.Cryptography;
+using TaskService.Telemetry.Propagation;
+
+namespace TaskService.Telemetry.Operations;
+
+/// <summary>Starts operations, and takes the records of those that have ended.</summary>
+public abstract class OperationSource
+{
+    private static readonly AsyncLocal<bool> Exporting = new();
+
+    private readonly OperationSettings settings;
+
+    protected OperationSource(OperationSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        this.settings = settings;
+        Statistics = settings.Statistics ? new Statistics() : null;
+    }
+
+    /// <summary>No operation is read.</summary>
+    public static OperationSource Off { get; } = new Unread();
+
+    /// <summary>Serves operations that start outside of any: the one that was set last.</summary>
+    public static OperationSource Default { get; set; } = Off;
+
+    /// <summary>Whether operations are read when they end.</summary>
+    public bool HasReaders => HasExporters || Statistics is not null;
+
+    /// <summary>Counts and times; null when that is switched off.</summary>
+    public Statistics? Statistics { get; }
+
+    /// <summary>Whether this code runs to export: an operation in it would be exported, and so on for ever.</summary>
+    internal static bool IsExporting
+    {
+        get => Exporting.Value;
+        set => Exporting.Value = value;
+    }
+
+    /// <summary>Whether records are exported.</summary>
+    protected internal abstract bool HasExporters { get; }
+
+    /// <summary>Whether the records are exported that the rules for event records let through.</summary>
+    protected internal virtual bool HasEvents => false;
+
+    /// <summary>Whether all operations are exported, to count and time them.</summary>
+    protected internal virtual bool HasTimers => false;
+
+    /// <inheritdoc cref="OperationSettings.LogEvents"/>
+    internal bool HasLogEvents => HasReaders && settings.LogEvents;
+
+    /// <inheritdoc cref="OperationSettings.TraceProbability"/>
+    internal double TraceProbability => settings.TraceProbability;
+
+    /// <inheritdoc cref="OperationSettings.Propagation"/>
+    internal PropagationFormat Propagation => settings.Propagation;
+
+    /// <summary>Where the activities of recorded traces come from; null when spans are not exported.</summary>
+    protected virtual ActivitySource? Spans => null;
+
+    /// <summary>Starts the operation of a request, which is current from now on.</summary>
+    /// <param name="id">Of the request; 1 to 128 visible ASCII characters.</param>
+    /// <param name="remote">What its headers say of its trace.</param>
+    /// <param name="reserved">Keys of fields that it gets with its end, which code on the way must not set.</param>
+    public Operation StartRequest(string id, RemoteTrace? remote, FrozenSet<string>? reserved = null)
+    {
+        const string type = "request";
+        return Begin(new Operation(this, id, type, remote: remote, kind: ActivityKind.Server)
+        {
+            IsEvent = SampleOf(type)?.Decide(type, null, null) != false,
+            Reserved = reserved,
+        });
+    }
+
+    /// <summary>Starts an operation, which is current until it ends.</summary>
+    /// <param name="name">
+    /// <c>.x</c> is a child of the current operation, <c>^.x</c> of the outermost one, and has its id; another name is
+    /// the type itself, and a child only of an open operation whose type it continues.
+    /// </param>
+    /// <param name="id">Null for that of its parent, or a new one.</param>
+    /// <param name="kind">Its part in the trace.</param>
+    /// <param name="sample">How many leave an event record; null for what the settings say, or all.</param>
+    public Operation Start(
+        string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var current = Operation.Current;
+        if (!HasReaders && current is null)
+        {
+            return Operation.None;
+        }
+        // One that nobody reads is there all the same: what code sets within it must not become its parent's. Of its
+        // name nothing is asked any more, but for whose child it is.
+        var (type, parent) = HasReaders || !name.StartsWith('.')
+            ? OperationName.Resolve(name, current)
+            : (name, current);
+        var rule = sample ?? SampleOf(type);
+        return Begin(new Operation(this, id ?? parent?.Id ?? NewId(), type, current, kind: kind)
+        {
+            IsEvent = parent?.IsEvent != false && rule?.Decide(type, parent, current) != false,
+        });
+    }
+
+    /// <summary>Exports a record.</summary>
+    protected internal abstract void Post(OperationRecord record);
+
+    private Operation Begin(Operation operation)
+    {
+        if (Spans is { } spans)
+        {
+            operation.BeginSpan(spans);
+        }
+        return Operation.Current = operation;
+    }
+
+    private Sample? SampleOf(string type) =>
+        settings.EventSamples.Count > 0 && settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
+
+    /// <summary>32 lower-case hexadecimal digits, of which the first 8 are the Unix seconds: in the order of
+    /// time.</summary>
+    private static string NewId() => string.Create(32, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), (digits, seconds) =>
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        RandomNumberGenerator.Fill(bytes[4..]);
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, (uint)seconds);
+        Convert.TryToHexStringLower(bytes, digits, out _);
+    });
+
+    private sealed class Unread() : OperationSource(new OperationSettings())
+    {
+        protected internal override bool HasExporters => false;
+
+        protected internal override void Post(OperationRecord record)
+        {
+        }
+    }
+}

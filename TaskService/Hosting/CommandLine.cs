@@ -1,0 +1,136 @@
+using System.CommandLine;
+using System.Globalization;
+using TaskService.Configuration;
+
+namespace TaskService.Hosting;
+
+/// <summary>What was asked for on the command line.</summary>
+/// <param name="ConfigFile">Null when none was named.</param>
+/// <param name="Port">Null when none was named.</param>
+/// <param name="Debug">Log at debug, and put <c>trace</c> into error bodies.</param>
+/// <param name="CheckConfig">Only say whether the configuration is right.</param>
+/// <param name="PrintConfig">Only show each setting with its source.</param>
+/// <param name="MigrateOnly">Only bring the schema of the storage up to date.</param>
+internal sealed record CommandLineOptions(
+    string? ConfigFile = null,
+    int? Port = null,
+    bool Debug = false,
+    bool CheckConfig = false,
+    bool PrintConfig = false,
+    bool MigrateOnly = false);
+
+/// <summary>Copies from one storage engine to another.</summary>
+internal delegate Task<int> Copy(string from, string to, TextWriter output, IProgress<long>? progress);
+
+/// <summary>
+/// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
+/// </summary>
+internal static class CommandLine
+{
+    /// <summary>
+    /// Calls <paramref name="run"/>, or <paramref name="copy"/> when that is asked for, unless the command line is
+    /// wrong or asks for help or the version.
+    /// </summary>
+    /// <returns>The exit code.</returns>
+    public static Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy) =>
+        ExitCodes.GuardAsync(() => InvokeAsync(args, run, copy));
+
+    /// <summary>Writes the settings, if asked for, and to standard error what of them is ignored.</summary>
+    /// <returns>The exit code.</returns>
+    public static int Show(ConfigSection settings, IEnumerable<string> warnings, bool print)
+    {
+        foreach (var warning in warnings)
+        {
+            Console.Error.WriteLine(warning);
+        }
+        settings.Print(print ? Console.Out : TextWriter.Null);
+        return ExitCodes.Fine;
+    }
+
+    private static async Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
+    {
+        var config = new Option<string?>("--config", "-c")
+        {
+            Description = "The configuration file [default: configs/todoList-local.yaml here, else beside the binary]",
+            HelpName = "FILE",
+        };
+        var port = new Option<int?>("--port", "-p")
+        {
+            Description = "The port to listen on, 0 for a free one",
+            HelpName = "PORT",
+        };
+        port.Validators.Add(result =>
+        {
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            if (!ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            {
+                result.AddError($"--port must be a whole number from 0 to 65535, not \"{text}\"");
+            }
+        });
+        var debug = new Option<bool>("--debug", "-d")
+        {
+            Description = "Log at debug, and put \"trace\" into error bodies",
+        };
+        var check = new Option<bool>("--check-config")
+        {
+            Description = "Report every problem of the configuration and exit",
+        };
+        var print = new Option<bool>("--print-config") { Description = "Show every setting with its source and exit" };
+        var migrate = new Option<bool>("--migrate-only")
+        {
+            Description = "Bring the schema of the storage up to date and exit",
+        };
+        var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print, migrate };
+        root.Subcommands.Add(CopyCommand(copy));
+        root.Directives.Clear();
+        root.SetAction((result, _) => run(new CommandLineOptions(
+            result.GetValue(config),
+            result.GetValue(port),
+            result.GetValue(debug),
+            result.GetValue(check),
+            result.GetValue(print),
+            result.GetValue(migrate))));
+
+        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            // A validator and the parser may both complain about one value; the first one says it best.
+            var error = parsed.Errors.FirstOrDefault(error => error.Message.StartsWith("--", StringComparison.Ordinal))
+                ?? parsed.Errors[0];
+            var message = ConfigProblems.OneLine(error.Message.TrimEnd('.'));
+            await Console.Error.WriteLineAsync($"taskservice: {message} (see --help)");
+            return ExitCodes.Usage;
+        }
+        return await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            // Signals are the program's business.
+            ProcessTerminationTimeout = null,
+        });
+    }
+
+    private static Command CopyCommand(Copy copy)
+    {
+        const string place = "ENGINE:PLACE";
+        var from = new Option<string>("--from")
+        {
+            Description = "Where the tasks are, such as fs:data/tasks",
+            HelpName = place,
+            Required = true,
+        };
+        var to = new Option<string>("--to")
+        {
+            Description = "Where they go, such as sqlite:data/tasks.db; it must hold none",
+            HelpName = place,
+            Required = true,
+        };
+        var command = new Command("copy", "Copy all tasks from one storage engine to another and exit.") { from, to };
+        command.SetAction((result, _) => copy(
+            result.GetRequiredValue(from), result.GetRequiredValue(to), Console.Out, ProgressOnTerminal()));
+        return command;
+    }
+
+    private static Progress<long>? ProgressOnTerminal() => Console.IsErrorRedirected
+        ? null
+        : new Progress<long>(count => Console.Error.Write($"\r{count} tasks\r"));
+}

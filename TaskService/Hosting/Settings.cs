@@ -1,0 +1,78 @@
+using System.Collections;
+using TaskService.Configuration;
+using TaskService.Domain;
+using TaskService.Storage;
+using TaskService.Telemetry;
+using TaskService.Telemetry.Logging;
+
+namespace TaskService.Hosting;
+
+/// <summary>
+/// All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.
+/// </summary>
+/// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
+/// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
+/// <param name="Warnings">What of the environment was ignored, one line each.</param>
+internal sealed record Settings(
+    ServiceSettings Service,
+    HttpSettings Http,
+    LogSettings Logging,
+    TelemetrySettings Telemetry,
+    Func<ILoggerFactory, ITaskStore> CreateStore,
+    bool Debug,
+    IReadOnlyList<string> Warnings)
+{
+    public const string DefaultFile = "configs/todoList-local.yaml";
+
+    /// <summary>Reads the file, then the environment and the command line over it. Opens nothing else.</summary>
+    /// <exception cref="ConfigException">All problems at once.</exception>
+    public static (Settings Settings, ConfigSection Source) Load(CommandLineOptions options)
+    {
+        var variables = new Dictionary<string, string>();
+        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        {
+            variables.Add((string)variable.Key, (string?)variable.Value ?? "");
+        }
+        var file = options.ConfigFile ?? FindDefaultFile();
+        return Read(file, ConfigFile.ReadText(file), variables, options);
+    }
+
+    /// <summary>As <see cref="Load"/>, from a text.</summary>
+    public static (Settings Settings, ConfigSection Source) Read(
+        string file, string text, IReadOnlyDictionary<string, string> environment, CommandLineOptions options)
+    {
+        var problems = new ConfigProblems();
+        var map = YamlConfig.Read(file, text, environment, problems);
+        EnvironmentConfig.Apply(map, environment, problems);
+        ApplyCommandLine(map, options);
+        ListenConfig.Settle(map);
+
+        var root = new ConfigSection("", map, file, problems);
+        var service = ServiceSettings.Read(root.Section("service"));
+        var http = HttpSettings.Read(root.Section("http"));
+        var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
+        var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
+        var createStore = StorageEngines.Read(root, "task-db");
+        var settings = new Settings(
+            service,
+            http,
+            logging,
+            telemetry,
+            loggers => createStore(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
+            options.Debug,
+            problems.Warnings);
+        root.ReportUnknown();
+        return problems.Lines.Count == 0 ? (settings, root) : throw new ConfigException(problems.Lines);
+    }
+
+    private static void ApplyCommandLine(ConfigMap map, CommandLineOptions options)
+    {
+        if (options.Port is { } port)
+        {
+            EnvironmentConfig.Below(map, "service", "--port")?.Members["port"] = new ConfigScalar($"{port}", "--port");
+        }
+    }
+
+    private static string FindDefaultFile() =>
+        File.Exists(DefaultFile) ? DefaultFile : Path.Combine(AppContext.BaseDirectory, DefaultFile);
+}

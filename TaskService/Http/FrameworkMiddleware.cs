@@ -1,0 +1,95 @@
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+
+namespace TaskService.Http;
+
+/// <summary>
+/// The middleware of the framework that endpoints ask for by their metadata, such as <c>RequireAuthorization</c>, in
+/// the order that its documentation gives. Each is used when its services are registered, for which one line such as
+/// <c>builder.Services.AddCors(…)</c> is enough, and costs nothing otherwise.
+/// </summary>
+internal static class FrameworkMiddleware
+{
+    /// <param name="app">Has routing already.</param>
+    /// <param name="services">Those that were registered.</param>
+    public static void Use(WebApplication app, IServiceCollection services)
+    {
+        var namespaces = services.SelectMany(service => service.ServiceType.GenericTypeArguments
+            .Append(service.ServiceType).Select(type => type.Namespace)).ToHashSet();
+        // Each in a method of its own, since its assembly is loaded when the method is compiled.
+        UseIf("Microsoft.AspNetCore.Cors.Infrastructure", () => app.UseCors());
+        UseIf("Microsoft.AspNetCore.Authentication", () => app.UseAuthentication());
+        UseIf("Microsoft.AspNetCore.Authorization", () => app.UseAuthorization());
+        UseIf("Microsoft.AspNetCore.RateLimiting", () => UseRateLimiter(app));
+        UseIf("Microsoft.AspNetCore.Http.Timeouts", () => app.UseRequestTimeouts());
+        UseIf("Microsoft.AspNetCore.OutputCaching", () => UseOutputCache(app));
+
+        void UseIf(string namespaceOfServices, Action use)
+        {
+            if (namespaces.Contains(namespaceOfServices))
+            {
+                use();
+            }
+        }
+    }
+
+    private static void UseRateLimiter(WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<RateLimiterOptions>>().Value;
+        if (options.RejectionStatusCode == StatusCodes.Status503ServiceUnavailable)
+        {
+            // The default, which says that the service is at fault.
+            options.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+        }
+        app.UseRateLimiter();
+    }
+
+    private static void UseOutputCache(WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<OutputCacheOptions>>().Value;
+        // As routing does; else a response could be that of another resource.
+        options.UseCaseSensitivePaths = true;
+        options.AddBasePolicy(new CachePolicy());
+        app.Use(next => http =>
+        {
+            RequestState.Of(http).IsFromCache = true;
+            // A stored body is sent without the result that knows its length.
+            CountedBody.Begin(http);
+            return next(http);
+        });
+        app.UseOutputCache();
+        app.Use(next => http =>
+        {
+            RequestState.Of(http).IsFromCache = false;
+            return next(http);
+        });
+    }
+
+    /// <summary>
+    /// A response in a content coding is not for clients that do not accept it, and one with an id of its own only for
+    /// the request that it was made for.
+    /// </summary>
+    private sealed class CachePolicy : IOutputCachePolicy
+    {
+        public ValueTask CacheRequestAsync(OutputCacheContext context, CancellationToken cancellation)
+        {
+            context.CacheVaryByRules.HeaderNames = StringValues.Concat(
+                context.CacheVaryByRules.HeaderNames, HeaderNames.AcceptEncoding);
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask ServeFromCacheAsync(OutputCacheContext context, CancellationToken cancellation) =>
+            ValueTask.CompletedTask;
+
+        public ValueTask ServeResponseAsync(OutputCacheContext context, CancellationToken cancellation)
+        {
+            var http = context.HttpContext;
+            context.AllowCacheStorage &= !http.Response.Headers.TryGetValue(RequestIds.Header, out var id)
+                || id == RequestState.Of(http).Operation.Id;
+            return ValueTask.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using Microsoft.AspNetCore.Http.Features;
+
+namespace TaskService.Http;
+
+/// <summary>
+/// The target of a request, as it was sent: nothing is decoded, and no dots are folded (RFC 9112 section 3.2).
+/// </summary>
+/// <param name="Path">Without the query; of an absolute form, without scheme and authority.</param>
+/// <param name="Query">With its question mark; empty when there is none.</param>
+internal readonly record struct RequestTarget(string Path, string Query)
+{
+    /// <summary>The path of OPTIONS for the server as a whole (RFC 9110 section 9.3.7).</summary>
+    public const string Server = "*";
+
+    public static RequestTarget Of(HttpContext http)
+    {
+        var raw = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        // A server for tests has none.
+        return Parse(raw.Length > 0 ? raw : http.Request.PathBase + http.Request.Path + http.Request.QueryString);
+    }
+
+    public static RequestTarget Parse(string raw)
+    {
+        if (raw.Length > 0 && raw[0] != '/' && raw.IndexOf("://", StringComparison.Ordinal) is > 0 and var scheme)
+        {
+            var path = raw.IndexOfAny(['/', '?'], scheme + 3);
+            raw = path < 0 ? "/" : raw[path] == '?' ? "/" + raw[path..] : raw[path..];
+        }
+        var query = raw.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 ? new RequestTarget(raw, "") : new RequestTarget(raw[..query], raw[query..]);
+    }
+
+    public override string ToString() => Path + Query;
+}

@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using TaskService.Domain;
+using TaskService.Telemetry.Operations;
+
+namespace TaskService.Operations;
+
+/// <summary>
+/// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic.
+/// Open to all, and without detail for that reason.
+/// </summary>
+internal static class Health
+{
+    private static readonly byte[] Healthy = """{"status":"healthy"}"""u8.ToArray();
+    private static readonly byte[] Unhealthy = """{"status":"unhealthy"}"""u8.ToArray();
+
+    /// <summary>Maps <c>/health/live</c> and <c>/health/ready</c>.</summary>
+    /// <param name="app">Has the checks that readiness depends on.</param>
+    /// <param name="stopping">Cancelled when the service is about to stop.</param>
+    public static RouteGroupBuilder MapHealth(this IEndpointRouteBuilder app, CancellationToken stopping)
+    {
+        var checks = app.ServiceProvider.GetRequiredService<HealthCheckService>();
+        var health = app.MapGroup("/health");
+        health.MapGet("/live", (HttpContext http, CancellationToken cancel) =>
+            AnswerAsync(http, isHealthy: true, cancel));
+        health.MapGet("/ready", async (HttpContext http, CancellationToken cancel) => await AnswerAsync(
+            http,
+            !stopping.IsCancellationRequested
+                && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy,
+            cancel));
+        return health;
+    }
+
+    private static async Task AnswerAsync(HttpContext http, bool isHealthy, CancellationToken cancel)
+    {
+        // Asked every few seconds by everybody: the line is for who looks for it.
+        Operation.Current!.Level = LogLevel.Debug;
+        var body = isHealthy ? Healthy : Unhealthy;
+        http.Response.StatusCode = isHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        http.Response.ContentType = "application/json; charset=utf-8";
+        // Yesterday's health from a cache would keep traffic on a service that is gone.
+        http.Response.Headers.CacheControl = "no-store";
+        http.Response.ContentLength = body.Length;
+        if (!HttpMethods.IsHead(http.Request.Method))
+        {
+            await http.Response.BodyWriter.WriteAsync(body, cancel);
+        }
+    }
+}
+
+/// <summary>Ready when the storage can take changes.</summary>
+internal sealed class StorageHealthCheck(ITaskStore store) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(
+        HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            await store.PingAsync(cancellationToken);
+            return HealthCheckResult.Healthy();
+        }
+        catch (StorageException error)
+        {
+            return HealthCheckResult.Unhealthy(error.Message, error);
+        }
+    }
+}

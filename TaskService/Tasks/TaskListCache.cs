@@ -1,0 +1,66 @@
+using System.Buffers;
+using TaskService.Domain;
+using TaskService.Http;
+
+namespace TaskService.Tasks;
+
+/// <summary>
+/// The result of a request for all tasks, kept until one changes. It is made when the same list is asked for a second
+/// time, so that one that changes all the while costs nothing more. On engines that cannot know it keeps nothing.
+/// </summary>
+internal sealed class TaskListCache(TodoListService tasks)
+{
+    /// <summary>A list that is larger is made anew each time.</summary>
+    public const int BodyBytesMax = 1024 * 1024;
+
+    private volatile Kept? last;
+
+    /// <returns>Null when there is none, and it is to be made as ever.</returns>
+    public async ValueTask<ApiResult?> FindAsync(CancellationToken cancel)
+    {
+        if (tasks.Revision is not { } revision)
+        {
+            return null;
+        }
+        var kept = last;
+        if (kept?.Revision != revision)
+        {
+            last = new Kept(revision, null);
+            return null;
+        }
+        return kept.IsTooLarge ? null : kept.List ?? await MakeAsync(revision, cancel);
+    }
+
+    private async ValueTask<ApiResult?> MakeAsync(long revision, CancellationToken cancel)
+    {
+        await using var body = await TaskListBody.BeginAsync(tasks, TaskListQuery.All, cancel);
+        var whole = new ArrayBufferWriter<byte>();
+        do
+        {
+            await body.WriteAsync(whole);
+            if (whole.WrittenCount > BodyBytesMax)
+            {
+                last = new Kept(revision, null) { IsTooLarge = true };
+                return null;
+            }
+        }
+        while (!body.IsWritten);
+        var result = new ApiResult
+        {
+            Status = StatusCodes.Status200OK,
+            Body = whole.WrittenMemory,
+            // As without a cache: what is sent in pieces has none.
+            Tag = body.Tag,
+        };
+        if (tasks.Revision == revision)
+        {
+            last = new Kept(revision, result);
+        }
+        return result;
+    }
+
+    private sealed record Kept(long Revision, ApiResult? List)
+    {
+        public bool IsTooLarge { get; init; }
+    }
+}
