@@ -56,8 +56,8 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
             var before = proxy.Refused;
             using var read = await service.SendAsync("GET", path);
             await PostgresService.AssertStatusAsync(HttpStatusCode.ServiceUnavailable, read);
-            // A connection each 0.1 s for 1.4 s.
-            Assert.InRange(proxy.Refused - before, 1, 15);
+            // A try each 0.1 s for 1.4 s, for which Npgsql 10.0.3 connects twice to the only host.
+            Assert.InRange(proxy.Refused - before, 1, 30);
         }
     }
 
