@@ -142,8 +142,8 @@ public sealed class FormerNameTests
             new CommandLineOptions()));
         Assert.Equal(
             [
+                "test.yaml:4: telemetry.outlets: is \"exporters\" here",
                 "test.yaml:6: telemetry.exporters.events.gather-time-max-ms: is \"batch-delay-max-ms\" here",
-                "test.yaml:3: telemetry.outlets: is \"exporters\" here",
             ],
             error.Problems);
     }
