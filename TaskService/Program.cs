@@ -10,7 +10,7 @@ using TaskService.Tasks;
 namespace TaskService;
 
 /// <summary>The contents page: settings, telemetry, store, pipeline, endpoints, run.</summary>
-internal sealed class Program
+public sealed class Program
 {
     public static Task<int> Main(string[] args) => CommandLine.RunAsync(
         args, options => TodoListHost.RunAsync(options, Application()), StoreCopy.RunAsync);
@@ -20,7 +20,8 @@ internal sealed class Program
         (settings, logs, telemetry, stopping) =>
         {
             // Empty, so that nothing but the YAML file, the environment and the command line is read.
-            var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+            var builder = WebApplication.CreateEmptyBuilder(
+                new WebApplicationOptions { EnvironmentName = settings.Environment });
             logs.AddTo(builder.Logging.ClearProviders());
             builder.Services.Configure<LoggerFilterOptions>(
                 levels => LoggingSettings.SetLevels(levels, settings.Logging));

@@ -307,6 +307,31 @@ public sealed class ConfigTests
         Assert.Equal("my \"list\"", Read(printed).Service.Name);
     }
 
+    [Fact]
+    public void A_setting_of_the_command_line_is_over_the_environment_and_the_file()
+    {
+        var options = new CommandLineOptions(Settings: new Dictionary<string, string>
+        {
+            ["service:name"] = "third",
+            ["service:pre-stop-delay-ms"] = "x",
+            ["task-db:sqlite"] = "tasks.db",
+            ["nothing:there"] = "1",
+        });
+        var error = Assert.Throws<ConfigException>(() => Read(
+            Memory + "service: { name: first, port: 8081 }", "TASKSERVICE__SERVICE__NAME=second", options));
+        Assert.Equal(
+            [
+                "--service:pre-stop-delay-ms: service.pre-stop-delay-ms: must be a whole number from 0 to 600000, "
+                    + "not \"x\"",
+                "--nothing:there: nothing: unknown key (allowed: service, http, logging, telemetry, task-db)",
+            ],
+            error.Problems);
+        var mended = new CommandLineOptions(Settings: new Dictionary<string, string> { ["service:name"] = "third" });
+        var settings = Read(
+            Memory + "service: { name: first, port: 8081 }", "TASKSERVICE__SERVICE__NAME=second", mended);
+        Assert.Equal(("third", 8081), (settings.Service.Name, settings.Service.Addresses[0].Port));
+    }
+
     private static Settings Read(string yaml, string environment = "", CommandLineOptions? options = null) =>
         Load(yaml, environment, options).Settings;
 

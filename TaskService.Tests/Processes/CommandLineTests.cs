@@ -23,6 +23,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("-p", "1", "-p", "2")]
     [InlineData("--config")]
     [InlineData("--urls", "http://+:1")]
+    [InlineData("--service=x")]
+    [InlineData("--service:port")]
     public async Task A_wrong_command_line_is_one_line_and_exit_code_2(params string[] args)
     {
         var line = await FailAsync(2, args);

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Template;
@@ -41,7 +42,7 @@ public sealed class TemplateTests(TemplateFixture template) : IClassFixture<Temp
         Holds($"{name}/packages.lock.json", $"\"{lockedProject}.telemetry\": {{");
         Holds($"{name}/Program.cs", $"namespace {rootNamespace};");
         Holds($"{name}/Program.cs", $"using {rootNamespace}.Domain;");
-        Holds($"{name}/LoggingSettings.cs", $"\"{logger}\"");
+        Holds($"{name}/Configuration/LoggingSettings.cs", $"\"{logger}\"");
         Holds($"{name}/Configuration/EnvironmentConfig.cs", $"\"{environment}__\"");
         Holds("configs/todoList-local.yaml", $"    {logger}: {{");
         Holds(".editorconfig", $"[{name}.Tests/**.cs]");
@@ -95,7 +96,9 @@ public sealed class TemplateTests(TemplateFixture template) : IClassFixture<Temp
     [Fact]
     public async Task A_generated_service_builds_without_warnings_and_passes_its_tests()
     {
-        var folder = (await template.GenerateAsync("my-svc")).Folder;
+        var service = await template.GenerateAsync("my-svc");
+        var folder = service.Folder;
+        AddEndpoint(folder, service.Files["README.md"]);
 
         await AssertBuildsAsync(folder);
         // A name changes nothing in how processes and servers fail.
@@ -117,6 +120,22 @@ public sealed class TemplateTests(TemplateFixture template) : IClassFixture<Temp
 
         await AssertBuildsAsync(folder);
         await AssertTestsPassAsync(folder, "FullyQualifiedName~.Tidy.");
+    }
+
+    /// <summary>Does what the README says under "To add an endpoint".</summary>
+    private static void AddEndpoint(string folder, string readme)
+    {
+        var section = readme[readme.IndexOf("### To add an endpoint", StringComparison.Ordinal)..];
+        var code = Regex.Matches(section, "   ```csharp\n(?<code>.*?)   ```\n", RegexOptions.Singleline).Take(3)
+            .Select(block => Regex.Replace(block.Groups["code"].Value, "^   ", "", RegexOptions.Multiline)).ToList();
+        var files = Regex.Matches(section, "`(?<path>[^`]+/Tasks/TaskCount\\w*\\.cs)`").Take(2)
+            .Select(file => file.Groups["path"].Value).ToList();
+        File.WriteAllText(Path.Combine(folder, files[0]), code[0]);
+        File.WriteAllText(Path.Combine(folder, files[1]), code[2]);
+        var program = Path.Combine(folder, "my-svc", "Program.cs");
+        var lines = File.ReadAllLines(program).ToList();
+        lines.Insert(lines.FindIndex(line => line.Contains("app.MapTasks();", StringComparison.Ordinal)) + 1, code[1]);
+        File.WriteAllLines(program, lines);
     }
 
     private static async Task AssertBuildsAsync(string folder)

@@ -70,7 +70,7 @@ internal static class EnvironmentConfig
             }
             if (i == 0 && key == "task-db")
             {
-                KeepEngine(below, Key(below, names[1]));
+                KeepEngine(below, Key(below, names[1]), where);
             }
             map = below;
         }
@@ -87,12 +87,13 @@ internal static class EnvironmentConfig
         return map.Members[key] as ConfigMap;
     }
 
-    // An engine that the environment names replaces the one of the file.
-    private static void KeepEngine(ConfigMap engines, string engine)
+    // An engine that the environment or the command line names replaces those of what has less weight.
+    private static void KeepEngine(ConfigMap engines, string engine, string where)
     {
+        var source = where[..2];
         foreach (var other in engines.Members.Where(member => member.Key != engine).ToList())
         {
-            if (!other.Value.Where.StartsWith("environment ", StringComparison.Ordinal))
+            if (!other.Value.Where.StartsWith(source, StringComparison.Ordinal))
             {
                 engines.Members.Remove(other.Key);
             }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using TaskService.Configuration;
 
 namespace TaskService.Hosting;
@@ -11,13 +12,18 @@ namespace TaskService.Hosting;
 /// <param name="CheckConfig">Only say whether the configuration is right.</param>
 /// <param name="PrintConfig">Only show each setting with its source.</param>
 /// <param name="MigrateOnly">Only bring the schema of the storage up to date.</param>
+/// <param name="Settings">Values over the configuration file and the environment, by their paths, such as
+/// <c>service:port</c>; null for none.</param>
+/// <param name="Environment">The name of the hosting environment, such as Development; null for Production.</param>
 internal sealed record CommandLineOptions(
     string? ConfigFile = null,
     int? Port = null,
     bool Debug = false,
     bool CheckConfig = false,
     bool PrintConfig = false,
-    bool MigrateOnly = false);
+    bool MigrateOnly = false,
+    IReadOnlyDictionary<string, string>? Settings = null,
+    string? Environment = null);
 
 /// <summary>Copies from one storage engine to another.</summary>
 internal delegate Task<int> Copy(string from, string to, TextWriter output, IProgress<long>? progress);
@@ -25,7 +31,7 @@ internal delegate Task<int> Copy(string from, string to, TextWriter output, IPro
 /// <summary>
 /// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
 /// </summary>
-internal static class CommandLine
+internal static partial class CommandLine
 {
     /// <summary>
     /// Calls <paramref name="run"/>, or <paramref name="copy"/> when that is asked for, unless the command line is
@@ -54,19 +60,7 @@ internal static class CommandLine
             Description = "The configuration file [default: configs/todoList-local.yaml here, else beside the binary]",
             HelpName = "FILE",
         };
-        var port = new Option<int?>("--port", "-p")
-        {
-            Description = "The port to listen on, 0 for a free one",
-            HelpName = "PORT",
-        };
-        port.Validators.Add(result =>
-        {
-            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
-            if (!ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _))
-            {
-                result.AddError($"--port must be a whole number from 0 to 65535, not \"{text}\"");
-            }
-        });
+        var port = PortOption();
         var debug = new Option<bool>("--debug", "-d")
         {
             Description = "Log at debug, and put \"trace\" into error bodies",
@@ -80,7 +74,16 @@ internal static class CommandLine
         {
             Description = "Bring the schema of the storage up to date and exit",
         };
-        var root = new RootCommand("A todo list over HTTP.") { config, port, debug, check, print, migrate };
+        var environment = new Option<string?>("--environment") { Hidden = true };
+        var root = new RootCommand(
+            "A todo list over HTTP. Any setting can be given as --section:key=value, such as --service:port=8081.")
+        {
+            // With the last three, WebApplicationFactory starts a program.
+            config, port, debug, check, print, migrate, environment,
+            new Option<string?>("--contentRoot") { Hidden = true },
+            new Option<string?>("--applicationName") { Hidden = true },
+        };
+        var (settings, others) = Split(args);
         root.Subcommands.Add(CopyCommand(copy));
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
@@ -89,9 +92,11 @@ internal static class CommandLine
             result.GetValue(debug),
             result.GetValue(check),
             result.GetValue(print),
-            result.GetValue(migrate))));
+            result.GetValue(migrate),
+            settings,
+            result.GetValue(environment))));
 
-        var parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var parsed = root.Parse(others, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Errors.Count > 0)
         {
             // A validator and the parser may both complain about one value; the first one says it best.
@@ -107,6 +112,40 @@ internal static class CommandLine
             // Signals are the program's business.
             ProcessTerminationTimeout = null,
         });
+    }
+
+    /// <summary>Takes the settings out of the arguments; of one that is given twice, the last value counts.</summary>
+    private static (Dictionary<string, string> Settings, string[] Others) Split(string[] args)
+    {
+        var settings = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var setting in args.Select(arg => Setting().Match(arg)).Where(match => match.Success))
+        {
+            settings[setting.Groups["path"].Value] = setting.Groups["value"].Value;
+        }
+        // The factory gives each section as well, without a value.
+        bool IsSection(string path) =>
+            settings.Keys.Any(key => key.StartsWith($"{path}:", StringComparison.Ordinal));
+        var others = args.Where(
+            arg => !Setting().IsMatch(arg) && !(arg is ['-', '-', .. var path, '='] && IsSection(path)));
+        return (settings.Where(setting => !IsSection(setting.Key)).ToDictionary(), [.. others]);
+    }
+
+    private static Option<int?> PortOption()
+    {
+        var port = new Option<int?>("--port", "-p")
+        {
+            Description = "The port to listen on, 0 for a free one",
+            HelpName = "PORT",
+        };
+        port.Validators.Add(result =>
+        {
+            var text = result.Tokens.Count == 1 ? result.Tokens[0].Value : "";
+            if (!ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            {
+                result.AddError($"--port must be a whole number from 0 to 65535, not \"{text}\"");
+            }
+        });
+        return port;
     }
 
     private static Command CopyCommand(Copy copy)
@@ -133,4 +172,8 @@ internal static class CommandLine
     private static Progress<long>? ProgressOnTerminal() => Console.IsErrorRedirected
         ? null
         : new Progress<long>(count => Console.Error.Write($"\r{count} tasks\r"));
+
+    // As the command line of Microsoft.Extensions.Configuration has it.
+    [GeneratedRegex("^--(?<path>[^:=]+(:[^:=]+)+)=(?<value>.*)$", RegexOptions.Singleline)]
+    private static partial Regex Setting();
 }

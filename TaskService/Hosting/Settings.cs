@@ -12,6 +12,7 @@ namespace TaskService.Hosting;
 /// </summary>
 /// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
+/// <param name="Environment">The name of the hosting environment.</param>
 /// <param name="Warnings">What of the environment was ignored, one line each.</param>
 internal sealed record Settings(
     ServiceSettings Service,
@@ -20,6 +21,7 @@ internal sealed record Settings(
     TelemetrySettings Telemetry,
     Func<ILoggerFactory, ITaskStore> CreateStore,
     bool Debug,
+    string Environment,
     IReadOnlyList<string> Warnings)
 {
     public const string DefaultFile = "configs/todoList-local.yaml";
@@ -29,7 +31,7 @@ internal sealed record Settings(
     public static (Settings Settings, ConfigSection Source) Load(CommandLineOptions options)
     {
         var variables = new Dictionary<string, string>();
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
+        foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
         {
             variables.Add((string)variable.Key, (string?)variable.Value ?? "");
         }
@@ -44,7 +46,7 @@ internal sealed record Settings(
         var problems = new ConfigProblems();
         var map = YamlConfig.Read(file, text, environment, problems);
         EnvironmentConfig.Apply(map, environment, problems);
-        ApplyCommandLine(map, options);
+        ApplyCommandLine(map, options, problems);
         ListenConfig.Settle(map);
 
         var root = new ConfigSection("", map, file, problems);
@@ -60,13 +62,19 @@ internal sealed record Settings(
             telemetry,
             loggers => createStore(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
             options.Debug,
+            options.Environment ?? Environments.Production,
             problems.Warnings);
         root.ReportUnknown();
         return problems.Lines.Count == 0 ? (settings, root) : throw new ConfigException(problems.Lines);
     }
 
-    private static void ApplyCommandLine(ConfigMap map, CommandLineOptions options)
+    private static void ApplyCommandLine(ConfigMap map, CommandLineOptions options, ConfigProblems problems)
     {
+        foreach (var (path, value) in options.Settings ?? new Dictionary<string, string>())
+        {
+            EnvironmentConfig.Set(
+                map, path.Split(':'), where => new ConfigScalar(value, where), $"--{path}", problems);
+        }
         if (options.Port is { } port)
         {
             EnvironmentConfig.Below(map, "service", "--port")?.Members["port"] = new ConfigScalar($"{port}", "--port");

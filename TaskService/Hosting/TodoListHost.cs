@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using TaskService.Configuration;
 using TaskService.Domain;
@@ -280,8 +279,9 @@ internal sealed class TodoListHost : IAsyncDisposable
 
     private async Task ListenAsync(CancellationToken cancel)
     {
-        var addresses = app.Services.GetRequiredService<IServer>().Features
-            .GetRequiredFeature<IServerAddressesFeature>();
+        // A server for tests has none.
+        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses
+            ?? [];
         try
         {
             await app.StartAsync(cancel);
@@ -290,14 +290,14 @@ internal sealed class TodoListHost : IAsyncDisposable
             when (error is IOException { InnerException: AddressInUseException } or System.Net.Sockets.SocketException)
         {
             // They are bound in turn.
-            var failed = settings.Service.Addresses[addresses.Addresses.Count];
+            var failed = settings.Service.Addresses[addresses.Count];
             throw new IOException($"cannot listen on {failed}: {error.GetBaseException().Message}", error);
         }
         finally
         {
             WatchBackgroundServices();
         }
-        Port = new Uri(addresses.Addresses.First()).Port;
+        Port = addresses.FirstOrDefault() is { } first ? new Uri(first).Port : 0;
     }
 
     private void Log(string message) => Log(
