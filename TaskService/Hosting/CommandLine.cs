@@ -5,7 +5,7 @@ using TaskService.Configuration;
 
 namespace TaskService.Hosting;
 
-/// <summary>What was asked for on the command line.</summary>
+/// <summary>The options of the command line.</summary>
 /// <param name="ConfigFile">Null when none was named.</param>
 /// <param name="Port">Null when none was named.</param>
 /// <param name="Debug">Log at debug, and put <c>trace</c> into error bodies.</param>
@@ -41,7 +41,7 @@ internal static partial class CommandLine
     public static Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy) =>
         ExitCodes.GuardAsync(() => InvokeAsync(args, run, copy));
 
-    /// <summary>Writes the settings, if asked for, and to standard error what of them is ignored.</summary>
+    /// <summary>Writes the settings, where that is the option, and to standard error those that are ignored.</summary>
     /// <returns>The exit code.</returns>
     public static int Show(ConfigSection settings, IEnumerable<string> warnings, bool print)
     {

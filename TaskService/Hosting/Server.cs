@@ -79,7 +79,7 @@ internal static class Server
 
     private static void SetLimits(KestrelServerLimits limits, HttpSettings http)
     {
-        // Bodies are limited where they are read, so that who sends too much gets an answer.
+        // Bodies are limited where they are read, so that a client that sends too much gets a response.
         limits.MaxRequestBodySize = null;
         limits.MaxRequestLineSize = http.RequestLineBytesMax;
         limits.MaxRequestBufferSize = Math.Max(limits.MaxRequestBufferSize ?? 0, http.RequestLineBytesMax);

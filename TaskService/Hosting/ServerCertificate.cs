@@ -6,8 +6,8 @@ using TaskService.Configuration;
 namespace TaskService.Hosting;
 
 /// <summary>
-/// The certificate that clients are shown. Its files are looked at when a client connects, once a second at most, so
-/// that whoever renews them has nobody to tell. A pair that cannot be used leaves the last one in place.
+/// The certificate of the server. Its files are checked for changes when a client connects, once a second at most, so
+/// that a renewal needs no reload. A pair that cannot be used leaves the last one in place.
 /// </summary>
 internal sealed partial class ServerCertificate
 {
@@ -31,7 +31,7 @@ internal sealed partial class ServerCertificate
         lookedAt = time.GetTimestamp();
     }
 
-    /// <summary>What to show to a client that connects now.</summary>
+    /// <summary>The certificate for a handshake that begins now.</summary>
     public SslServerAuthenticationOptions ForHandshake()
     {
         if (time.GetElapsedTime(Volatile.Read(ref lookedAt)) >= LookEvery && looking.TryEnter())

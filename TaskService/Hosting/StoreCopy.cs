@@ -21,7 +21,7 @@ internal static class StoreCopy
     /// <param name="from">Such as <c>fs:data/tasks</c> or <c>postgres:{ primary: "Host=db" }</c>.</param>
     /// <param name="to">As well; it must hold no task.</param>
     /// <param name="output">Gets a line at the end.</param>
-    /// <param name="progress">Is told how many there are, again and again; null for nobody.</param>
+    /// <param name="progress">Gets the number of tasks that are copied so far; null for none.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="ConfigException">One of them is none.</exception>
     /// <exception cref="StorageException">One of them fails; what is in the target is not all.</exception>

@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace TaskService.Http;
 
-/// <summary>The body of an answer that an endpoint sends by itself, in whichever way, and how long it is.</summary>
-/// <param name="body">Where it goes.</param>
+/// <summary>Counts the bytes of a response body that is not an <see cref="ApiResult"/>.</summary>
+/// <param name="body">Sends them.</param>
 internal sealed class CountedBody(IHttpResponseBodyFeature body) : PipeWriter, IHttpResponseBodyFeature
 {
     private long bytes;
@@ -18,7 +18,7 @@ internal sealed class CountedBody(IHttpResponseBodyFeature body) : PipeWriter, I
 
     public override long UnflushedBytes => body.Writer.UnflushedBytes;
 
-    /// <summary>From now on, what is sent is counted.</summary>
+    /// <summary>Counts from now on.</summary>
     public static void Begin(HttpContext http) => http.Features.Set<IHttpResponseBodyFeature>(
         new CountedBody(http.Features.GetRequiredFeature<IHttpResponseBodyFeature>()));
 

@@ -6,8 +6,8 @@ using Microsoft.Net.Http.Headers;
 namespace TaskService.Http;
 
 /// <summary>
-/// The conditions of a request on the version of what it is about (RFC 9110 section 13). They are evaluated last, so
-/// that an absent task is 404 whatever they say.
+/// The conditional headers of a request (RFC 9110 section 13). They are evaluated last, so that an absent resource is
+/// 404 whatever they say.
 /// </summary>
 internal readonly struct Preconditions(IHeaderDictionary headers)
 {
@@ -17,11 +17,11 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     public bool Any => ifMatch.Count > 0 || ifNoneMatch.Count > 0;
 
     /// <summary>
-    /// Whether <c>If-Match</c> lets this version through: it is listed, or everything is, or nothing is asked.
+    /// Whether <c>If-Match</c> allows this version: it is listed, or any is (<c>*</c>), or there is no such header.
     /// </summary>
     public bool MatchAllows(UInt128? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true) == true;
 
-    /// <summary>Whether a reader has this version: <c>If-None-Match</c> names it.</summary>
+    /// <summary>Whether the client has this version already: <c>If-None-Match</c> names it.</summary>
     public bool ReaderHas(UInt128? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false) == true;
 
     /// <summary>Whether a writer may change this version.</summary>

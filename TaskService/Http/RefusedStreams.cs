@@ -91,7 +91,7 @@ internal sealed class RefusedStreams : ILoggerProvider, ILogger
     private static string ValueOf(IReadOnlyList<KeyValuePair<string, object?>> values, string name) =>
         $"{values.FirstOrDefault(value => value.Key == name).Value}";
 
-    /// <summary>What it would be in HTTP/1.1. Only the text says which limit was met; it is the same there.</summary>
+    /// <summary>The status that HTTP/1.1 has for it. Only the text says which limit was met.</summary>
     private static int StatusOf(string reason) =>
         reason.Contains("line too long", StringComparison.Ordinal) ? StatusCodes.Status414UriTooLong
         : reason.Contains("headers too long", StringComparison.Ordinal)

@@ -9,14 +9,14 @@ using Microsoft.Net.Http.Headers;
 namespace TaskService.Http;
 
 /// <summary>
-/// Reads request bodies: JSON, as it is or gzipped, under a limit of our own, since the server's closes the
-/// connection on who is still sending.
+/// Reads request bodies: JSON, as it is or gzipped, under a limit of our own, since the server's limit closes the
+/// connection of a client that is still sending.
 /// </summary>
 internal static class RequestBody
 {
     public const string MergePatch = "application/merge-patch+json";
 
-    // Of a body that is refused; who sends more has to bear a reset.
+    // Of a body that is refused; beyond, the connection is reset.
     private const long DrainedBytesMax = 256L * 1024 * 1024;
     private const string Json = "application/json";
     private const string Form = "application/x-www-form-urlencoded";
@@ -51,14 +51,14 @@ internal static class RequestBody
     }
 
     /// <summary>
-    /// Reads away what nobody wanted of a body. A connection that is closed with something unread is reset, and a
-    /// client that is still sending would not see the answer.
+    /// Reads and discards the rest of a body. A connection that is closed with unread data is reset, and a client that
+    /// is still sending would not see the response.
     /// </summary>
     public static async ValueTask DrainAsync(HttpRequest request, CancellationToken cancel)
     {
         try
         {
-            // Who waits to be asked for the body (RFC 9110 section 10.1.1) is not to be asked for nothing.
+            // The response first: a client that waits for 100 Continue (RFC 9110 section 10.1.1) must not send a body.
             await request.HttpContext.Response.StartAsync(cancel);
             for (long drained = 0; drained < DrainedBytesMax;)
             {
@@ -84,8 +84,8 @@ internal static class RequestBody
     }
 
     /// <summary>
-    /// Whether the head says JSON each time that it says something, or nothing. What curl says when it is not told is
-    /// read as JSON as well, but never from a page in a browser, which may send a form anywhere without asking.
+    /// Whether each Content-Type is JSON, or there is none. The default of curl (a form) is read as JSON as well, but
+    /// never from a page in a browser, which may send a form to any origin without a preflight.
     /// </summary>
     private static bool IsJson(IHeaderDictionary headers, bool isPatch)
     {

@@ -5,8 +5,8 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Operations;
 
 /// <summary>
-/// Whether the process lives, and whether it is ready for requests, for those who restart it and send it traffic.
-/// Open to all, and without detail for that reason.
+/// Liveness and readiness for orchestrators and load balancers. They need no authentication, and have no details for
+/// that reason.
 /// </summary>
 internal static class Health
 {
@@ -32,12 +32,12 @@ internal static class Health
 
     private static async Task AnswerAsync(HttpContext http, bool isHealthy, CancellationToken cancel)
     {
-        // Asked every few seconds by everybody: the line is for who looks for it.
+        // Probes come every few seconds: their lines are at debug.
         Operation.Current!.Level = LogLevel.Debug;
         var body = isHealthy ? Healthy : Unhealthy;
         http.Response.StatusCode = isHealthy ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
         http.Response.ContentType = "application/json; charset=utf-8";
-        // Yesterday's health from a cache would keep traffic on a service that is gone.
+        // A cached response would keep traffic on a service that is gone.
         http.Response.Headers.CacheControl = "no-store";
         http.Response.ContentLength = body.Length;
         if (!HttpMethods.IsHead(http.Request.Method))

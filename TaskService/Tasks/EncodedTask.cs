@@ -6,8 +6,8 @@ using TaskService.Http;
 namespace TaskService.Tasks;
 
 /// <summary>
-/// The JSON of a stored task, made once and kept with it: as a member of a list, <c>"id":{…}</c>, whose end is what a
-/// read of the one task answers.
+/// The JSON of a stored task, encoded once and cached with it: as a member of a list, <c>"id":{…}</c>, whose end is
+/// the representation of the one task.
 /// </summary>
 internal static class EncodedTask
 {
@@ -20,7 +20,7 @@ internal static class EncodedTask
     /// <summary>As a member of an object, without commas.</summary>
     public static byte[] Member(StoredTask task)
     {
-        // Who comes at the same time makes the same bytes.
+        // Two threads that encode it at the same time make the same bytes.
         return task.Made as byte[] ?? Encode(task);
     }
 

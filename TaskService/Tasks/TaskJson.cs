@@ -25,7 +25,7 @@ internal sealed record TaskJson
         new JsonFlag<TaskJson>("completed", json => json.Completed, (json, flag) => json.Completed = flag),
         new JsonNumber<TaskJson>("due_date", json => json.DueDate, (json, due) => json.DueDate = due, DueDateProblem));
 
-    /// <summary>What a priority must be, in words that follow its name.</summary>
+    /// <summary>The rule of a priority, in words that follow its name.</summary>
     public static string PriorityMessage { get; } = $"must be one of {string.Join(", ", Priorities)}";
 
     public string? Title { get; set; }
@@ -69,7 +69,7 @@ internal sealed record TaskJson
 
     public void Write(Utf8JsonWriter writer) => Members.Write(writer, this);
 
-    /// <summary>What a patch makes of a task.</summary>
+    /// <summary>Applies a patch to a task.</summary>
     public static TaskEntry Apply(JsonPatch<TaskJson> patch, TaskEntry task)
     {
         var json = FromDomain(task);

@@ -5,8 +5,9 @@ using TaskService.Http;
 namespace TaskService.Tasks;
 
 /// <summary>
-/// The result of a request for all tasks, kept until one changes. It is made when the same list is asked for a second
-/// time, so that one that changes all the while costs nothing more. On engines that cannot know it keeps nothing.
+/// Caches the result of a request for all tasks until a task changes. The list is cached at the second request for the
+/// same revision, so that one that changes between requests costs nothing more. Engines without a revision have no
+/// cache.
 /// </summary>
 internal sealed class TaskListCache(TodoListService tasks)
 {

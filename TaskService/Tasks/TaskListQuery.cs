@@ -7,15 +7,15 @@ using TaskService.Http;
 namespace TaskService.Tasks;
 
 /// <summary>
-/// What a list is asked for: <c>limit</c>, <c>after</c>, <c>completed</c>, <c>priority</c>, <c>due_before</c>. What
-/// is not known is ignored; what is known may come once, and must be right.
+/// The query of a list: <c>limit</c>, <c>after</c>, <c>completed</c>, <c>priority</c>, <c>due_before</c>. Unknown
+/// parameters are ignored; a known one may be given once, and must be valid.
 /// </summary>
 /// <param name="Tasks">Which tasks.</param>
 /// <param name="Limit">How many at most; null for all.</param>
 /// <param name="DueBefore">As it was sent.</param>
 internal sealed record TaskListQuery(TaskQuery Tasks, int? Limit, string? DueBefore)
 {
-    /// <summary>What a larger limit is taken as.</summary>
+    /// <summary>A larger limit is reduced to this.</summary>
     public const int LimitItemsMax = TaskQuery.LimitItemsMax;
 
     /// <summary>All tasks, on one page.</summary>
