@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.RegularExpressions;
 using TaskService.Configuration;
 
 namespace TaskService.Hosting;
@@ -31,7 +30,7 @@ internal delegate Task<int> Copy(string from, string to, TextWriter output, IPro
 /// <summary>
 /// Reads the command line, and answers what needs no configuration: help, version and what is wrong with it.
 /// </summary>
-internal static partial class CommandLine
+internal static class CommandLine
 {
     /// <summary>
     /// Calls <paramref name="run"/>, or <paramref name="copy"/> when that is asked for, unless the command line is
@@ -114,20 +113,36 @@ internal static partial class CommandLine
         });
     }
 
-    /// <summary>Takes the settings out of the arguments; of one that is given twice, the last value counts.</summary>
-    private static (Dictionary<string, string> Settings, string[] Others) Split(string[] args)
+    /// <summary>
+    /// Takes the settings out of the arguments, <c>--section:key=value</c> as the command line of
+    /// Microsoft.Extensions.Configuration has it; of one that is given twice, the last value counts.
+    /// </summary>
+    private static (Dictionary<string, string> Settings, List<string> Others) Split(string[] args)
     {
         var settings = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var setting in args.Select(arg => Setting().Match(arg)).Where(match => match.Success))
+        var others = new List<string>();
+        foreach (var arg in args)
         {
-            settings[setting.Groups["path"].Value] = setting.Groups["value"].Value;
+            var end = arg.IndexOf('=', StringComparison.Ordinal);
+            if (end > 2 && arg.StartsWith("--", StringComparison.Ordinal) && arg.IndexOf(':', 2, end - 2) > 2)
+            {
+                settings[arg[2..end]] = arg[(end + 1)..];
+            }
+            else
+            {
+                others.Add(arg);
+            }
         }
-        // The factory gives each section as well, without a value.
+        if (settings.Count > 0)
+        {
+            // WebApplicationFactory gives each section as well, without a value.
+            others.RemoveAll(arg => arg is ['-', '-', .. var path, '='] && IsSection(path));
+            settings = settings.Where(setting => !IsSection(setting.Key)).ToDictionary();
+        }
+        return (settings, others);
+
         bool IsSection(string path) =>
             settings.Keys.Any(key => key.StartsWith($"{path}:", StringComparison.Ordinal));
-        var others = args.Where(
-            arg => !Setting().IsMatch(arg) && !(arg is ['-', '-', .. var path, '='] && IsSection(path)));
-        return (settings.Where(setting => !IsSection(setting.Key)).ToDictionary(), [.. others]);
     }
 
     private static Option<int?> PortOption()
@@ -172,8 +187,4 @@ internal static partial class CommandLine
     private static Progress<long>? ProgressOnTerminal() => Console.IsErrorRedirected
         ? null
         : new Progress<long>(count => Console.Error.Write($"\r{count} tasks\r"));
-
-    // As the command line of Microsoft.Extensions.Configuration has it.
-    [GeneratedRegex("^--(?<path>[^:=]+(:[^:=]+)+)=(?<value>.*)$", RegexOptions.Singleline)]
-    private static partial Regex Setting();
 }

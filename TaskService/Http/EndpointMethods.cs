@@ -11,21 +11,27 @@ internal static class EndpointMethods
     public static IReadOnlyList<string> Of(Endpoint endpoint) =>
         endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? [];
 
+    /// <summary>Whether the endpoint declares this method, in this case.</summary>
+    public static bool Has(Endpoint endpoint, string method) => Of(endpoint).Contains(method);
+
     /// <summary>Those of all, HEAD of each GET and OPTIONS included, in their usual order.</summary>
-    public static IReadOnlyList<string> Of(IEnumerable<Endpoint> endpoints)
+    public static List<string> Of(IReadOnlyList<Endpoint> endpoints)
     {
-        var declared = endpoints.SelectMany(Of).ToHashSet(StringComparer.Ordinal);
-        if (declared.Contains(HttpMethods.Get))
+        var all = new List<string>(UsualOrder);
+        foreach (var endpoint in endpoints)
         {
-            declared.Add(HttpMethods.Head);
+            foreach (var method in Of(endpoint))
+            {
+                if (!all.Contains(method) && !HttpMethods.IsOptions(method))
+                {
+                    all.Add(method);
+                }
+            }
         }
-        declared.Remove(HttpMethods.Options);
-        return
-        [
-            .. UsualOrder.Where(declared.Contains),
-            .. declared.Except(UsualOrder).Order(StringComparer.Ordinal),
-            HttpMethods.Options,
-        ];
+        all.RemoveAll(method => !IsAmong(endpoints, HttpMethods.IsHead(method) ? HttpMethods.Get : method)
+            && !IsAmong(endpoints, method));
+        all.Add(HttpMethods.Options);
+        return all;
     }
 
     /// <summary>The pattern as it stands in lines, metrics and documents, without a slash at its end.</summary>
@@ -47,5 +53,17 @@ internal static class EndpointMethods
         return HttpMethods.IsOptions(http.Request.Method)
             ? ResultWriter.ExecuteAsync(http, ApiResult.NoContent)
             : ResultWriter.WriteProblemAsync(http, Problem.MethodNotAllowed);
+    }
+
+    private static bool IsAmong(IReadOnlyList<Endpoint> endpoints, string method)
+    {
+        foreach (var endpoint in endpoints)
+        {
+            if (Has(endpoint, method))
+            {
+                return true;
+            }
+        }
+        return false;
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing.Patterns;
 using TaskService.Configuration;
@@ -11,6 +12,8 @@ namespace TaskService.Http;
 internal sealed class EndpointValidation(EndpointDataSource endpoints, ParameterPolicyFactory policies)
     : IStartupFilter
 {
+    private static readonly string[] AnyMethod = ["any method"];
+
     /// <summary>Validates when the pipeline is built, which is before the server listens.</summary>
     public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>
     {
@@ -21,18 +24,22 @@ internal sealed class EndpointValidation(EndpointDataSource endpoints, Parameter
     /// <exception cref="ConfigException">With a line for each mistake.</exception>
     private void Validate()
     {
-        var seen = new Dictionary<string, RouteEndpoint>(StringComparer.Ordinal);
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         var problems = new List<string>();
-        foreach (var endpoint in endpoints.Endpoints.OfType<RouteEndpoint>())
+        foreach (var endpoint in endpoints.Endpoints)
         {
-            problems.AddRange(UnknownConstraints(endpoint));
-            var methods = EndpointMethods.Of(endpoint);
-            foreach (var method in methods.Count > 0 ? methods : ["any method"])
+            if (endpoint is not RouteEndpoint route)
             {
-                if (!seen.TryAdd($"{method} {ShapeOf(endpoint)}", endpoint))
+                continue;
+            }
+            AddUnknownConstraints(route, problems);
+            var shape = ShapeOf(route);
+            var methods = EndpointMethods.Of(endpoint);
+            foreach (var method in methods.Count > 0 ? methods : AnyMethod)
+            {
+                if (!seen.Add($"{method} {shape}"))
                 {
-                    problems.Add(
-                        $"endpoints: {method} {EndpointMethods.RouteOf(endpoint)} is mapped twice; map it once");
+                    problems.Add($"endpoints: {method} {EndpointMethods.RouteOf(route)} is mapped twice; map it once");
                 }
             }
         }
@@ -42,49 +49,62 @@ internal sealed class EndpointValidation(EndpointDataSource endpoints, Parameter
         }
     }
 
-    private IEnumerable<string> UnknownConstraints(RouteEndpoint endpoint)
+    private void AddUnknownConstraints(RouteEndpoint endpoint, List<string> problems)
     {
         foreach (var parameter in endpoint.RoutePattern.Parameters)
         {
             foreach (var policy in parameter.ParameterPolicies)
             {
-                string? problem = null;
                 try
                 {
                     policies.Create(parameter, policy);
                 }
                 catch (Exception error) when (error is InvalidOperationException or RouteCreationException)
                 {
-                    problem = error.Message;
-                }
-                if (problem is not null)
-                {
-                    yield return $"endpoints: {EndpointMethods.RouteOf(endpoint)}: {problem}";
+                    problems.Add($"endpoints: {EndpointMethods.RouteOf(endpoint)}: {error.Message}");
                 }
             }
         }
     }
 
-    /// <summary>What decides which endpoint a path leads to: literals and constraints, not names.</summary>
+    /// <summary>The parts that decide which endpoint a request leads to: literals and constraints, not names.</summary>
     private static string ShapeOf(RouteEndpoint endpoint)
     {
-        var segments = endpoint.RoutePattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part =>
-            part switch
+        var shape = new StringBuilder();
+        foreach (var segment in endpoint.RoutePattern.PathSegments)
+        {
+            shape.Append('/');
+            foreach (var part in segment.Parts)
             {
-                RoutePatternLiteralPart literal => literal.Content,
-                RoutePatternSeparatorPart separator => separator.Content,
-                RoutePatternParameterPart parameter => ShapeOf(parameter),
-                _ => "",
-            })));
-        var hosts = endpoint.Metadata.GetMetadata<IHostMetadata>()?.Hosts ?? [];
-        var types = endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes ?? [];
-        return string.Join(' ', [$"/{string.Join('/', segments)}", $"{endpoint.Order}", .. hosts, .. types]);
+                Append(shape, part);
+            }
+        }
+        shape.Append(' ').Append(endpoint.Order);
+        shape.Append(' ').AppendJoin(' ', endpoint.Metadata.GetMetadata<IHostMetadata>()?.Hosts ?? []);
+        shape.Append(' ').AppendJoin(' ', endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.ContentTypes ?? []);
+        return shape.ToString();
     }
 
-    private static string ShapeOf(RoutePatternParameterPart parameter)
+    private static void Append(StringBuilder shape, RoutePatternPart part)
     {
-        var constraints = parameter.ParameterPolicies.Select(
-            policy => policy.Content ?? policy.ParameterPolicy?.GetType().Name);
-        return $"{{{(parameter.IsCatchAll ? "*" : "")}{string.Join(':', constraints)}}}";
+        switch (part)
+        {
+            case RoutePatternLiteralPart literal:
+                shape.Append(literal.Content);
+                break;
+            case RoutePatternSeparatorPart separator:
+                shape.Append(separator.Content);
+                break;
+            case RoutePatternParameterPart parameter:
+                shape.Append(parameter.IsCatchAll ? "{*" : "{");
+                foreach (var policy in parameter.ParameterPolicies)
+                {
+                    shape.Append(':').Append(policy.Content ?? policy.ParameterPolicy?.GetType().Name);
+                }
+                shape.Append('}');
+                break;
+            default:
+                break;
+        }
     }
 }

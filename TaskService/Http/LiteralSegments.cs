@@ -8,23 +8,30 @@ internal sealed class LiteralSegments
     // A segment that is all literal has one part; one such as "{name}.json" has several; a parameter has none.
     private readonly string[]?[] segments;
 
-    public LiteralSegments(RoutePattern pattern) => segments = [.. pattern.PathSegments.Select(PartsOf)];
+    private readonly int literals;
 
-    private LiteralSegments(string[]?[] segments) => this.segments = segments;
+    public LiteralSegments(RoutePattern pattern)
+        : this(Array.ConvertAll([.. pattern.PathSegments], PartsOf))
+    {
+    }
 
-    private int Literals => segments.Count(segment => segment is not null);
+    private LiteralSegments(string[]?[] segments)
+    {
+        this.segments = segments;
+        foreach (var segment in segments)
+        {
+            literals += segment is null ? 0 : 1;
+        }
+    }
 
     /// <summary>
     /// All combinations in which paths can have these literals, the most specific first: of <c>/a/{x}/c</c> and
     /// <c>/a/b/{y}</c> there is <c>/a/b/c</c> as well.
     /// </summary>
-    public static IReadOnlyList<LiteralSegments> Combine(IEnumerable<LiteralSegments> patterns)
+    public static List<LiteralSegments> Combine(List<LiteralSegments> patterns)
     {
         var all = new List<LiteralSegments>();
-        foreach (var pattern in patterns)
-        {
-            Add(pattern);
-        }
+        patterns.ForEach(Add);
         for (var one = 0; one < all.Count; one++)
         {
             for (var other = 0; other < one; other++)
@@ -35,7 +42,8 @@ internal sealed class LiteralSegments
                 }
             }
         }
-        return [.. all.OrderByDescending(path => path.Literals)];
+        all.Sort(static (one, other) => other.literals - one.literals);
+        return all;
 
         void Add(LiteralSegments path)
         {
@@ -47,11 +55,19 @@ internal sealed class LiteralSegments
     }
 
     /// <summary>Whether every path that has these literals has those, too.</summary>
-    public bool Includes(LiteralSegments other) =>
-        other.segments.Select((segment, at) => segment is null || IsSame(segment, SegmentAt(at))).All(same => same);
+    public bool Includes(LiteralSegments other)
+    {
+        for (var at = 0; at < other.segments.Length; at++)
+        {
+            if (other.segments[at] is { } segment && !IsSame(segment, SegmentAt(at)))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
 
-    /// <summary>Whether these are the literals of this endpoint, and not of several.</summary>
-    public bool Equals(RouteEndpoint endpoint) => IsSameAs(new LiteralSegments(endpoint.RoutePattern));
+    public bool IsSameAs(LiteralSegments other) => Includes(other) && other.Includes(this);
 
     /// <summary>Whether a path, which matches but for case, has these literals.</summary>
     public bool AreIn(ReadOnlySpan<char> path)
@@ -90,21 +106,25 @@ internal sealed class LiteralSegments
 
     private static string[]? PartsOf(RoutePatternPathSegment segment)
     {
-        var parts = segment.Parts.Select(part => part switch
+        var parts = new string[segment.Parts.Count];
+        var length = 0;
+        for (var at = 0; at < parts.Length; at++)
         {
-            RoutePatternLiteralPart literal => literal.Content,
-            RoutePatternSeparatorPart separator => separator.Content,
-            _ => "",
-        }).ToArray();
-        return Array.TrueForAll(parts, part => part.Length == 0) ? null : parts;
+            parts[at] = segment.Parts[at] switch
+            {
+                RoutePatternLiteralPart literal => literal.Content,
+                RoutePatternSeparatorPart separator => separator.Content,
+                _ => "",
+            };
+            length += parts[at].Length;
+        }
+        return length == 0 ? null : parts;
     }
 
     private static bool IsSame(string[]? one, string[]? other) =>
         one is null ? other is null : other is not null && one.AsSpan().SequenceEqual(other);
 
     private string[]? SegmentAt(int at) => at < segments.Length ? segments[at] : null;
-
-    private bool IsSameAs(LiteralSegments other) => Includes(other) && other.Includes(this);
 
     /// <returns>Null when no path has both.</returns>
     private LiteralSegments? MergeWith(LiteralSegments other)

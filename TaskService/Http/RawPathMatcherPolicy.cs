@@ -12,61 +12,82 @@ namespace TaskService.Http;
 /// <remarks>
 /// The matcher has found a leaf of its tree, in which paths differ only in case or in where they have parameters. Each
 /// combination of literals that a path can have there becomes a row of a table, the most specific one first, and each
-/// method of a row an edge.
+/// method of a row an edge. It runs when the first request comes, and without LINQ, whose generic code would have to be
+/// compiled then.
 /// </remarks>
 internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
 {
     // Before the framework's policy for methods, which has -1000.
     public override int Order => -2_000;
 
-    public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints) => endpoints.Any(one => one is RouteEndpoint);
+    public bool AppliesToEndpoints(IReadOnlyList<Endpoint> endpoints)
+    {
+        foreach (var endpoint in endpoints)
+        {
+            if (endpoint is RouteEndpoint)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 
     public IReadOnlyList<PolicyNodeEdge> GetEdges(IReadOnlyList<Endpoint> endpoints)
     {
-        var routes = endpoints.OfType<RouteEndpoint>()
-            .Select(route => (Endpoint: Named(route), Path: new LiteralSegments(route.RoutePattern))).ToList();
-        var edges = new List<PolicyNodeEdge>();
-        foreach (var path in LiteralSegments.Combine(routes.Select(route => route.Path)))
+        var routes = new List<Route>();
+        foreach (var endpoint in endpoints)
         {
-            var included = routes.Where(route => path.Includes(route.Path)).Select(route => route.Endpoint);
-            AddEdges(edges, path, [.. included]);
+            if (endpoint is RouteEndpoint route)
+            {
+                routes.Add(new Route(Named(route), new LiteralSegments(route.RoutePattern)));
+            }
+        }
+        var edges = new List<PolicyNodeEdge>();
+        foreach (var path in LiteralSegments.Combine(routes.ConvertAll(static route => route.Path)))
+        {
+            AddEdges(edges, path, routes.FindAll(route => path.Includes(route.Path)));
         }
         return edges;
     }
 
     public PolicyJumpTable BuildJumpTable(int exitDestination, IReadOnlyList<PolicyJumpTableEdge> edges)
     {
-        var rows = edges.Select(edge => (State: (Edge)edge.State, edge.Destination))
-            .GroupBy(edge => edge.State.Path)
-            .Select(row => new Row(
-                row.Key,
-                [.. row.Where(edge => edge.State is { Method: not null, IsPreflight: false })
-                    .Select(edge => (edge.State.Method!, edge.Destination))],
-                [.. row.Where(edge => edge.State is { Method: not null, IsPreflight: true })
-                    .Select(edge => (edge.State.Method!, edge.Destination))],
-                row.Single(edge => edge.State.Method is null).Destination));
+        var rows = new List<Row>();
+        foreach (var edge in edges)
+        {
+            var state = (Edge)edge.State;
+            if (rows.Count == 0 || rows[^1].Path != state.Path)
+            {
+                rows.Add(new Row(state.Path));
+            }
+            rows[^1].Add(state, edge.Destination);
+        }
         return new Table(exitDestination, [.. rows]);
     }
 
-    private static void AddEdges(List<PolicyNodeEdge> edges, LiteralSegments path, List<RouteEndpoint> endpoints)
+    private static void AddEdges(List<PolicyNodeEdge> edges, LiteralSegments path, List<Route> routes)
     {
-        var anyMethod = endpoints.Where(one => EndpointMethods.Of(one).Count == 0).ToList();
-        var other = anyMethod.Count > 0 ? anyMethod : [OtherMethodsOf(path, endpoints)];
+        var endpoints = routes.ConvertAll(static route => route.Endpoint);
+        var anyMethod = endpoints.FindAll(static one => EndpointMethods.Of(one).Count == 0);
+        List<RouteEndpoint> other = anyMethod.Count > 0 ? anyMethod : [OtherMethodsOf(path, routes)];
         foreach (var method in EndpointMethods.Of(endpoints))
         {
-            var isHeadOfGet = method == HttpMethods.Head
-                && !endpoints.Any(one => EndpointMethods.Of(one).Contains(method));
-            var own = endpoints
-                .Where(one => EndpointMethods.Of(one).Contains(isHeadOfGet ? HttpMethods.Get : method))
-                .Select(one => isHeadOfGet ? HeadOf(one) : one).ToList();
+            var own = routes.FindAll(route => EndpointMethods.Has(route.Endpoint, method));
+            var isHeadOfGet = own.Count == 0 && HttpMethods.IsHead(method);
+            if (isHeadOfGet)
+            {
+                own = routes.FindAll(static route => EndpointMethods.Has(route.Endpoint, HttpMethods.Get));
+            }
             if (own.Count == 0)
             {
                 continue;
             }
-            // Where the path of another endpoint matches, one that a constraint excludes is not the end.
-            List<RouteEndpoint> candidates = [.. own, .. own.All(one => path.Equals(one)) ? anyMethod : other];
+            var candidates = own.ConvertAll(route => isHeadOfGet ? HeadOf(route.Endpoint) : route.Endpoint);
+            // Where the path of another endpoint matches as well, one that a constraint excludes is not the end.
+            candidates.AddRange(own.TrueForAll(route => path.IsSameAs(route.Path)) ? anyMethod : other);
             edges.Add(new(new Edge(path, method, IsPreflight: false), candidates));
-            if (own.Any(one => one.Metadata.GetMetadata<IHttpMethodMetadata>()!.AcceptCorsPreflight))
+            if (own.Exists(static route =>
+                route.Endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.AcceptCorsPreflight))
             {
                 edges.Add(new(new Edge(path, method, IsPreflight: true), candidates));
             }
@@ -92,12 +113,13 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
         new EndpointMetadataCollection([.. endpoint.Metadata, metadata]),
         endpoint.DisplayName);
 
-    private static RouteEndpoint OtherMethodsOf(LiteralSegments path, List<RouteEndpoint> endpoints)
+    private static RouteEndpoint OtherMethodsOf(LiteralSegments path, List<Route> routes)
     {
-        var first = endpoints[0];
-        // A constraint may exclude what is only another endpoint's path.
-        var allow = string.Join(", ", EndpointMethods.Of(
-            [.. endpoints.Where(one => path.Equals(one) || one.RoutePattern.ParameterPolicies.Count == 0)]));
+        var first = routes[0].Endpoint;
+        // A constraint may exclude the endpoint of another path.
+        var allowed = routes.FindAll(route =>
+            path.IsSameAs(route.Path) || route.Endpoint.RoutePattern.ParameterPolicies.Count == 0);
+        var allow = string.Join(", ", EndpointMethods.Of(allowed.ConvertAll(static route => route.Endpoint)));
         return new(
             http => EndpointMethods.AnswerAsync(http, allow),
             first.RoutePattern,
@@ -113,18 +135,37 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
     /// <param name="IsPreflight">Whether it is for the OPTIONS of CORS that announces this method.</param>
     private sealed record Edge(LiteralSegments Path, string? Method, bool IsPreflight);
 
+    private sealed record Route(RouteEndpoint Endpoint, LiteralSegments Path);
+
     private sealed record RouteName(string Route) : IRouteDiagnosticsMetadata;
 
-    private sealed record Row(
-        LiteralSegments Path, (string Method, int To)[] Methods, (string Method, int To)[] Preflights, int Other)
+    private sealed class Row(LiteralSegments path)
     {
+        private readonly List<KeyValuePair<string, int>> methods = [];
+        private readonly List<KeyValuePair<string, int>> preflights = [];
+        private int other;
+
+        public LiteralSegments Path => path;
+
+        public void Add(Edge edge, int to)
+        {
+            if (edge.Method is { } method)
+            {
+                (edge.IsPreflight ? preflights : methods).Add(new(method, to));
+            }
+            else
+            {
+                other = to;
+            }
+        }
+
         public int Find(HttpRequest request)
         {
-            var (method, ways) = (request.Method, Methods);
-            if (Preflights.Length > 0 && HttpMethods.IsOptions(method) && request.Headers.Origin.Count > 0
+            var (method, ways) = (request.Method, methods);
+            if (preflights.Count > 0 && HttpMethods.IsOptions(method) && request.Headers.Origin.Count > 0
                 && request.Headers.AccessControlRequestMethod is [{ } announced, ..])
             {
-                (method, ways) = (announced, Preflights);
+                (method, ways) = (announced, preflights);
             }
             foreach (var (name, to) in ways)
             {
@@ -133,7 +174,7 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
                     return to;
                 }
             }
-            return Other;
+            return other;
         }
     }
 

@@ -24,13 +24,8 @@ internal static class DocsPage
         {
             return;
         }
-        var page = ((IApplicationBuilder)app).New();
-        page.UseSwaggerUI(options =>
-        {
-            options.RoutePrefix = Prefix;
-            options.SwaggerEndpoint(OpenApiEndpoint.Path, "API");
-        });
-        var serve = page.Build();
+        // Made at the first request: the package costs the start a hundredth of a second.
+        var page = new Lazy<RequestDelegate>(() => Build(app));
         foreach (var file in Files)
         {
             app.MapGet($"/{Prefix}{file}", async http =>
@@ -41,7 +36,7 @@ internal static class DocsPage
                 http.SetEndpoint(null);
                 try
                 {
-                    await serve(http);
+                    await page.Value(http);
                 }
                 finally
                 {
@@ -50,4 +45,12 @@ internal static class DocsPage
             }).ExcludeFromDescription();
         }
     }
+
+    private static RequestDelegate Build(IApplicationBuilder app) => app.New()
+        .UseSwaggerUI(options =>
+        {
+            options.RoutePrefix = Prefix;
+            options.SwaggerEndpoint(OpenApiEndpoint.Path, "API");
+        })
+        .Build();
 }
