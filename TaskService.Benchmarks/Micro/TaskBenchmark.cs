@@ -47,7 +47,7 @@ public class TaskBenchmark
     [Benchmark]
     public byte[] Encode()
     {
-        stored.Made = null;
+        stored.CachedRepresentation = null;
         return EncodedTask.Member(stored);
     }
 }

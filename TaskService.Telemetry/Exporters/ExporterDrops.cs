@@ -38,7 +38,7 @@ internal sealed class ExporterDrops(string exporter, DropsWarning warn, TimeProv
             if (!isReporting && !end.Task.IsCompleted)
             {
                 isReporting = true;
-                reporting = ExporterQueue.RunApart(ReportAsync);
+                reporting = ExporterQueue.RunDetached(ReportAsync);
             }
         }
         // Outside of the gate, since whoever listens to the meter runs here.

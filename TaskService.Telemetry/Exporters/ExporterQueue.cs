@@ -61,11 +61,11 @@ public sealed class ExporterQueue : IAsyncDisposable
         (this.exporter, this.settings, this.time) = (exporter, settings, time);
         drops = new ExporterDrops(name, warn, time);
         queue = new Queue<OperationRecord>(settings.RecordsMax);
-        worker = RunApart(RunAsync);
+        worker = RunDetached(RunAsync);
     }
 
     /// <summary>What became of all records, at one moment.</summary>
-    public ExporterBooks Books
+    public ExporterCounts Counts
     {
         get
         {
@@ -118,7 +118,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     public ValueTask DisposeAsync() => new(CloseAsync());
 
     /// <summary>Runs it outside of any operation or activity, marked as exporting.</summary>
-    internal static Task RunApart(Func<Task> run)
+    internal static Task RunDetached(Func<Task> run)
     {
         using (ExecutionContext.SuppressFlow())
         {
@@ -138,7 +138,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         await over.CancelAsync();
         await worker;
         await drops.EndAsync();
-        await Task.WhenAny(RunApart(DisposeExporterAsync), timeOver);
+        await Task.WhenAny(RunDetached(DisposeExporterAsync), timeOver);
     }
 
     private async Task DisposeExporterAsync()
@@ -167,7 +167,7 @@ public sealed class ExporterQueue : IAsyncDisposable
             batch = Take();
             if (batch.Length > 0)
             {
-                Settle(batch.Length, await SendAsync(batch));
+                CountOutcome(batch.Length, await SendAsync(batch));
             }
         }
         while (!isClosed || batch.Length > 0);
@@ -209,14 +209,14 @@ public sealed class ExporterQueue : IAsyncDisposable
         Task? own = null;
         for (var attempt = 1; ; attempt++)
         {
-            await PauseAsync();
+            await BackOffAsync();
             // One that was given up, of this batch or of one before it.
             await WithinAsync(settings.AttemptTimeMax, call, over.Token);
-            if (call.IsCompleted && !IsAnswered(own) && !over.IsCancellationRequested)
+            if (call.IsCompleted && !IsSettled(own) && !over.IsCancellationRequested)
             {
                 own = call = await CallAsync(batch);
             }
-            if (own is not null && IsAnswered(own))
+            if (own is not null && IsSettled(own))
             {
                 failures = 0;
                 return own.IsCompletedSuccessfully ? null : DropReason.Refused;
@@ -233,15 +233,15 @@ public sealed class ExporterQueue : IAsyncDisposable
         }
     }
 
-    private static bool IsAnswered(Task? call) =>
+    private static bool IsSettled(Task? call) =>
         call is { IsCompletedSuccessfully: true } or { Exception.InnerException: ExporterRefusedException };
 
     // After failures, also those of batches before: an exporter that is down is not asked more often for having them.
-    private async Task PauseAsync()
+    private async Task BackOffAsync()
     {
         if (failures > 0)
         {
-            if (call.Exception?.InnerException is ExporterBusyException { PauseMin: var asked }
+            if (call.Exception?.InnerException is ExporterBusyException { RetryDelayMin: var asked }
                 && asked > TimeSpan.Zero)
             {
                 // Closing does not shorten it: who has too much to do is not asked more often for that.
@@ -276,7 +276,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     private async Task WithinAsync(TimeSpan timeMax, Task task, CancellationToken cancel) =>
         await task.WaitAsync(timeMax, time, cancel).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-    private void Settle(int records, string? reason)
+    private void CountOutcome(int records, string? reason)
     {
         lock (gate)
         {

@@ -68,5 +68,5 @@ public sealed class ExporterBusyException : Exception
     /// <summary>
     /// Nothing is sent before it is over. <see cref="ExporterQueueSettings.RetryTimeMax"/> is the most that is heeded.
     /// </summary>
-    public TimeSpan PauseMin { get; init; }
+    public TimeSpan RetryDelayMin { get; init; }
 }

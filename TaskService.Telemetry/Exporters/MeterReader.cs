@@ -50,7 +50,7 @@ public sealed class MeterReader : IDisposable
         Observe();
         lock (gate)
         {
-            all.ForEach(series => series.Told = series.Total);
+            all.ForEach(series => series.Reported = series.Total);
         }
     }
 
@@ -61,7 +61,7 @@ public sealed class MeterReader : IDisposable
     public long Dropped => Interlocked.Read(ref dropped);
 
     /// <summary>Counts what was collected and could not be sent.</summary>
-    public void Lose(int metrics) => Interlocked.Add(ref dropped, metrics);
+    public void CountLost(int metrics) => Interlocked.Add(ref dropped, metrics);
 
     /// <summary>
     /// The changes of counters since the last collection (those without any are left out), the values of gauges, and
@@ -184,7 +184,7 @@ public sealed class MeterReader : IDisposable
         public double Total { get; private set; }
 
         /// <summary>How much of it earlier collections have told.</summary>
-        public double Told { get; set; }
+        public double Reported { get; set; }
 
         public void Set(double value)
         {
@@ -201,9 +201,9 @@ public sealed class MeterReader : IDisposable
                 return Kind == MetricKind.Gauge && hasValue ? Total : null;
             }
             // An observed counter that is lower than before has begun again.
-            var change = isObservable && Total < Told ? Total : Total - Told;
+            var change = isObservable && Total < Reported ? Total : Total - Reported;
             // A sum that begins anew stays exact.
-            (Total, Told) = isObservable ? (Total, Total) : (0, 0);
+            (Total, Reported) = isObservable ? (Total, Total) : (0, 0);
             return change == 0 ? null : change;
         }
     }

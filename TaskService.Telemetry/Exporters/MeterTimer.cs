@@ -23,7 +23,7 @@ internal sealed class MeterTimer : IAsyncDisposable
     public MeterTimer(string name, IMeterExporter exporter)
     {
         (this.name, this.exporter) = (name, exporter);
-        worker = ExporterQueue.RunApart(RunAsync);
+        worker = ExporterQueue.RunDetached(RunAsync);
     }
 
     public async ValueTask DisposeAsync()

@@ -6,7 +6,7 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// Takes lines from any thread and writes them to one target from a thread of its own: the caller never waits for a
-/// disk or a terminal. A line is handed to the target within <see cref="GatherMillisecondsMax"/> when it keeps up. What
+/// disk or a terminal. A line is handed to the target within <see cref="LingerMillisecondsMax"/> when it keeps up. What
 /// it cannot keep up with is dropped and counted, with one line when that begins and one when it has ended.
 /// </summary>
 public sealed class LogWriter : IDisposable
@@ -15,7 +15,7 @@ public sealed class LogWriter : IDisposable
     public const int BufferBytesMax = 4 * 1024 * 1024;
 
     /// <summary>How long lines are gathered that go in one write.</summary>
-    public const int GatherMillisecondsMax = 20;
+    public const int LingerMillisecondsMax = 20;
 
     /// <summary>How long no line may be dropped before drops have ended.</summary>
     public const int QuietMillisecondsMin = 1_000;
@@ -136,7 +136,7 @@ public sealed class LogWriter : IDisposable
         {
             wake.WaitOne(droppedBefore is null ? Timeout.Infinite : QuietMillisecondsMin);
             // More lines come along in a moment: they go in one write.
-            stopping = stop.Wait(GatherMillisecondsMax);
+            stopping = stop.Wait(LingerMillisecondsMax);
             do
             {
                 lock (gate)
@@ -182,20 +182,20 @@ public sealed class LogWriter : IDisposable
         {
             droppedAt = now;
             // A target that does not take this line gets it again with the next batch.
-            if (droppedBefore is null && Say("LOG DROPS BEGIN", count - droppedSeen))
+            if (droppedBefore is null && WriteReport("LOG DROPS BEGIN", count - droppedSeen))
             {
                 droppedBefore = droppedSeen;
             }
             droppedSeen = droppedBefore is null ? droppedSeen : count;
         }
         if (droppedBefore is { } before && (isLast || now - droppedAt >= QuietMillisecondsMin)
-            && Say("LOG DROPS END", count - before))
+            && WriteReport("LOG DROPS END", count - before))
         {
             droppedBefore = null;
         }
     }
 
-    private bool Say(string message, long count)
+    private bool WriteReport(string message, long count)
     {
         var line = new Utf8Line();
         Field[] fields = [new(LogEvent.Message, message), new("handler", name), new("dropped", count)];

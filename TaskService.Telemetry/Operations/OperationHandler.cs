@@ -15,7 +15,7 @@ public sealed class OperationHandler : DelegatingHandler
     public const string RequestIdHeader = "X-Request-ID";
 
     /// <summary>Stands for the status of what was never answered.</summary>
-    public const int NoAnswer = 599;
+    public const int NoResponse = 599;
 
     protected override async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)
@@ -23,7 +23,7 @@ public sealed class OperationHandler : DelegatingHandler
         using var operation = Begin(request);
         try
         {
-            return Answered(operation, await base.SendAsync(request, cancellationToken).ConfigureAwait(false));
+            return Responded(operation, await base.SendAsync(request, cancellationToken).ConfigureAwait(false));
         }
         catch (Exception error)
         {
@@ -37,7 +37,7 @@ public sealed class OperationHandler : DelegatingHandler
         using var operation = Begin(request);
         try
         {
-            return Answered(operation, base.Send(request, cancellationToken));
+            return Responded(operation, base.Send(request, cancellationToken));
         }
         catch (Exception error)
         {
@@ -64,7 +64,7 @@ public sealed class OperationHandler : DelegatingHandler
         return operation;
     }
 
-    private static HttpResponseMessage Answered(Operation operation, HttpResponseMessage response)
+    private static HttpResponseMessage Responded(Operation operation, HttpResponseMessage response)
     {
         operation.Set("response.code", (int)response.StatusCode);
         operation.Set("response.size", SizeOf(response.Content));
@@ -73,7 +73,7 @@ public sealed class OperationHandler : DelegatingHandler
 
     private static void Failed(Operation operation, Exception error)
     {
-        operation.Set("response.code", NoAnswer);
+        operation.Set("response.code", NoResponse);
         operation.Fail(error);
     }
 

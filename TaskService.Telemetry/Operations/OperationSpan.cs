@@ -109,7 +109,7 @@ internal static class OperationSpan
                 span.SetTag("server.port", uri.Port);
                 break;
             // What was never answered has no status.
-            case "response.code" when value.Integer == OperationHandler.NoAnswer:
+            case "response.code" when value.Integer == OperationHandler.NoResponse:
                 break;
             default:
                 span.SetTag(

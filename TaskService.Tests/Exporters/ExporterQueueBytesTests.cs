@@ -30,16 +30,18 @@ public sealed class ExporterQueueBytesTests
             queue.Post(Large(kind));
             await Until.TrueAsync(() => exporter.Calls == 1, "the call that is held");
         }
-        Assert.Equal((10, 5, 5), (queue.Books.Produced, queue.Books.Queued, queue.Books.Dropped[DropReason.QueueFull]));
+        Assert.Equal(
+            (10, 5, 5), (queue.Counts.Produced, queue.Counts.Queued, queue.Counts.Dropped[DropReason.QueueFull]));
         held.SetResult();
-        await Until.TrueAsync(() => queue.Books.Queued == 0, "the rest");
+        await Until.TrueAsync(() => queue.Counts.Queued == 0, "the rest");
         // What is sent makes room again.
         for (var i = 0; i < 5; i++)
         {
             queue.Post(Large(kind));
         }
         await queue.CloseAsync();
-        Assert.Equal((15, 10, 5), (queue.Books.Produced, queue.Books.Sent, queue.Books.Dropped[DropReason.QueueFull]));
+        Assert.Equal(
+            (15, 10, 5), (queue.Counts.Produced, queue.Counts.Sent, queue.Counts.Dropped[DropReason.QueueFull]));
     }
 
     [Fact]
@@ -53,7 +55,7 @@ public sealed class ExporterQueueBytesTests
         {
             queue.Post(SomeRecord.Request("/tasks/{id}"));
         }
-        Assert.Equal(0, queue.Books.Dropped[DropReason.QueueFull]);
+        Assert.Equal(0, queue.Counts.Dropped[DropReason.QueueFull]);
         held.SetResult();
     }
 

@@ -44,7 +44,7 @@ public sealed class ExporterQueuePauseTests
             Assert.Equal((calls, pause), (exporter.Calls, time.Next));
             time.GoOff();
         }
-        await Until.TrueAsync(() => queue.Books.Sent == 1, "the record to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 1, "the record to be sent");
         Assert.Equal(5, exporter.Calls);
         Assert.Null(time.Next);
     }
@@ -56,10 +56,10 @@ public sealed class ExporterQueuePauseTests
         await using var queue = QueueOf(exporter, Settings with { AttemptsMax = 1, BatchRecordsMax = 1 });
         Post(queue, 1, 2);
         await Until.TrueAsync(() => time.Next is not null, "a pause");
-        Assert.Equal(1, queue.Books.Dropped[DropReason.Failed]);
+        Assert.Equal(1, queue.Counts.Dropped[DropReason.Failed]);
         isOver = true;
         time.GoOff();
-        await Until.TrueAsync(() => queue.Books.Sent == 1, "the other record to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 1, "the other record to be sent");
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class ExporterQueuePauseTests
         isOver = true;
         time.GoOff();
         await closing.WaitAsync(Until.Limit);
-        Assert.Equal((1, 2), (queue.Books.Sent, exporter.Calls));
+        Assert.Equal((1, 2), (queue.Counts.Sent, exporter.Calls));
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class ExporterQueuePauseTests
         Post(queue, 1, 1);
         await Until.TrueAsync(() => time.Next is not null, "a pause");
         await queue.CloseAsync().WaitAsync(Until.Limit);
-        Assert.Equal((1, 1), (queue.Books.Dropped[DropReason.Closed], exporter.Calls));
+        Assert.Equal((1, 1), (queue.Counts.Dropped[DropReason.Closed], exporter.Calls));
         await Until.TrueAsync(() => exporter.IsDisposed, "the exporter to be disposed of");
     }
 
@@ -94,7 +94,7 @@ public sealed class ExporterQueuePauseTests
         : call == 1 ? throw Busy(Asked)
         : Task.FromException(new ExporterRefusedException("called in the pause"));
 
-    private static ExporterBusyException Busy(TimeSpan pause) => new("busy") { PauseMin = pause };
+    private static ExporterBusyException Busy(TimeSpan pause) => new("busy") { RetryDelayMin = pause };
 
     private ExporterQueue QueueOf(IExporter exporter, ExporterQueueSettings settings) =>
         new("test", exporter, settings, (_, _, _) => { }, time);

@@ -97,7 +97,7 @@ public sealed class ExporterQueueTests
         // An attempt is lost when the machine stalls for its time: there are some to spare.
         await using var queue = QueueOf(exporter, settings with { AttemptsMax = 1_000 });
         Post(queue, 1, 100);
-        await Until.TrueAsync(() => queue.Books.Sent == 100, "all records to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 100, "all records to be sent");
         Assert.Equal(Ids(1, 100), exporter.Sent);
         Assert.False(exporter.WasCalledByTwo);
         AssertBooks(queue, produced: 100, sent: 100, queued: 0);
@@ -112,7 +112,7 @@ public sealed class ExporterQueueTests
         var settings = Settings with { BatchRecordsMax = 2, BatchDelayMax = Never, AttemptsMax = 3 };
         await using var queue = QueueOf(exporter, settings, name: "failing");
         Post(queue, 1, 4);
-        await Until.TrueAsync(() => queue.Books.Sent == 2, "the next batch to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 2, "the next batch to be sent");
         AssertBooks(queue, produced: 4, sent: 2, queued: 0, (DropReason.Failed, 2));
         Assert.Equal(Ids(3, 4), exporter.Sent);
         Assert.Equal(4, exporter.Calls);
@@ -128,7 +128,7 @@ public sealed class ExporterQueueTests
         var settings = Settings with { BatchRecordsMax = 2, BatchDelayMax = Never, RetryTimeMin = Never };
         await using var queue = QueueOf(exporter, settings, name: "refusing");
         Post(queue, 1, 4);
-        await Until.TrueAsync(() => queue.Books.Sent == 2, "the next batch to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 2, "the next batch to be sent");
         AssertBooks(queue, produced: 4, sent: 2, queued: 0, (DropReason.Refused, 2));
         Assert.Equal(2, exporter.Calls);
         Assert.Equal(2, counted[DropReason.Refused]);
@@ -173,7 +173,7 @@ public sealed class ExporterQueueTests
         Post(queue, 1, 3);
         await Until.TrueAsync(() => Volatile.Read(ref wasCancelled), "the call to be given up");
         gate.SetResult();
-        await Until.TrueAsync(() => queue.Books.Sent == 3, "the records to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 3, "the records to be sent");
         Assert.Equal(Ids(1, 3), exporter.Sent);
         Assert.Equal(1, exporter.Calls);
     }
@@ -186,13 +186,13 @@ public sealed class ExporterQueueTests
         var settings = Settings with { BatchRecordsMax = 1, AttemptTimeMax = Soon, AttemptsMax = 2 };
         await using var queue = QueueOf(exporter, settings);
         Post(queue, 1, 3);
-        await Until.TrueAsync(() => queue.Books.Dropped[DropReason.Failed] == 3, "the batches to be dropped");
+        await Until.TrueAsync(() => queue.Counts.Dropped[DropReason.Failed] == 3, "the batches to be dropped");
         Assert.Equal(1, exporter.Calls);
         gate.SetException(new IOException("it is closed"));
         await Until.TrueAsync(() =>
         {
             Post(queue, 4, 4);
-            return queue.Books.Sent > 0;
+            return queue.Counts.Sent > 0;
         }, "a record to be sent");
         Assert.False(exporter.WasCalledByTwo);
     }
@@ -297,7 +297,7 @@ public sealed class ExporterQueueTests
         await using var queue = new ExporterQueue(
             "broken", exporter, Settings, (_, _, _) => throw new IOException("no log"), TimeProvider.System);
         Post(queue, 1, 1);
-        await Until.TrueAsync(() => queue.Books.Dropped[DropReason.Refused] == 1, "the drop");
+        await Until.TrueAsync(() => queue.Counts.Dropped[DropReason.Refused] == 1, "the drop");
         Post(queue, 2, 2);
         await queue.CloseAsync();
         AssertBooks(queue, produced: 2, sent: 1, queued: 0, (DropReason.Refused, 1));
@@ -318,7 +318,7 @@ public sealed class ExporterQueueTests
         });
         await using var queue = QueueOf(exporter, Settings);
         Post(queue, 1, 1);
-        await Until.TrueAsync(() => queue.Books.Sent == 1, "the record to be sent");
+        await Until.TrueAsync(() => queue.Counts.Sent == 1, "the record to be sent");
         Assert.False(OperationSource.IsExporting);
         Assert.Equal([(true, null), (true, null)], seen);
         Assert.False(await Task.Run(() => OperationSource.IsExporting));
@@ -356,17 +356,17 @@ public sealed class ExporterQueueTests
         var all = Task.WhenAll(producers);
         do
         {
-            AssertBalance(queue.Books);
+            AssertBalance(queue.Counts);
             await Task.Yield();
         }
         while (!all.IsCompleted);
         await all;
         await queue.CloseAsync();
-        var books = queue.Books;
-        AssertBalance(books);
-        Assert.Equal((8 * each, 0, 0), (books.Produced, books.Queued, books.Dropped[DropReason.Closed]));
-        Assert.All([books.Sent, books.Dropped[DropReason.Failed]], count => Assert.InRange(count, 1, 8 * each));
-        Assert.Equal(books.Sent, exporter.Sent.Count());
+        var counts = queue.Counts;
+        AssertBalance(counts);
+        Assert.Equal((8 * each, 0, 0), (counts.Produced, counts.Queued, counts.Dropped[DropReason.Closed]));
+        Assert.All([counts.Sent, counts.Dropped[DropReason.Failed]], count => Assert.InRange(count, 1, 8 * each));
+        Assert.Equal(counts.Sent, exporter.Sent.Count());
         foreach (var ofOne in exporter.Sent.Select(id => id.Split(' ')).GroupBy(id => id[0], id => int.Parse(id[1])))
         {
             Assert.Equal(ofOne.Distinct().Order(), ofOne);
@@ -382,18 +382,18 @@ public sealed class ExporterQueueTests
     private static void AssertBooks(
         ExporterQueue queue, long produced, long sent, long queued, params (string Reason, long Count)[] dropped)
     {
-        var books = queue.Books;
-        Assert.Equal((produced, sent, queued), (books.Produced, books.Sent, books.Queued));
+        var counts = queue.Counts;
+        Assert.Equal((produced, sent, queued), (counts.Produced, counts.Sent, counts.Queued));
         Assert.Equal(
             dropped.OrderBy(drop => drop.Reason, StringComparer.Ordinal),
-            books.Dropped.Where(drop => drop.Value != 0).Select(drop => (Reason: drop.Key, Count: drop.Value))
+            counts.Dropped.Where(drop => drop.Value != 0).Select(drop => (Reason: drop.Key, Count: drop.Value))
                 .OrderBy(drop => drop.Reason, StringComparer.Ordinal));
-        AssertBalance(books);
+        AssertBalance(counts);
     }
 
-    private static void AssertBalance(ExporterBooks books)
+    private static void AssertBalance(ExporterCounts counts)
     {
-        Assert.Equal(books.Produced, books.Sent + books.Queued + books.Dropped.Values.Sum());
-        Assert.InRange(books.Queued, 0, books.Produced);
+        Assert.Equal(counts.Produced, counts.Sent + counts.Queued + counts.Dropped.Values.Sum());
+        Assert.InRange(counts.Queued, 0, counts.Produced);
     }
 }

@@ -19,7 +19,7 @@ public sealed class TaskOrderTests
             {
                 if (model.Add(id))
                 {
-                    order.Add(new TaskPlace(Some.Task(id)));
+                    order.Add(new TaskSlot(Some.Task(id)));
                 }
                 else
                 {
@@ -44,23 +44,23 @@ public sealed class TaskOrderTests
         Assert.Empty(Walk(order.CopyAfter, null));
         Assert.Empty(Walk(order.CopyBefore, "a"));
         var ids = Enumerable.Range(0, 2_000).Select(number => $"{number:x4}").ToList();
-        ids.ForEach(id => order.Add(new TaskPlace(Some.Task(id))));
+        ids.ForEach(id => order.Add(new TaskSlot(Some.Task(id))));
         Assert.Equal(ids, Walk(order.CopyAfter, null));
         ids.ForEach(order.Remove);
         Assert.Empty(Walk(order.CopyAfter, null));
     }
 
-    private delegate int Copy(string? id, Span<TaskPlace> page);
+    private delegate int Copy(string? id, Span<TaskSlot> page);
 
     private static List<string> Walk(Copy copy, string? from)
     {
-        var page = new TaskPlace[100];
+        var page = new TaskSlot[100];
         var ids = new List<string>();
         int count;
         do
         {
             count = copy(ids.LastOrDefault(from!), page);
-            ids.AddRange(page.Take(count).Select(place => place.Id));
+            ids.AddRange(page.Take(count).Select(slot => slot.Id));
         }
         while (count == page.Length);
         return ids;

@@ -23,7 +23,7 @@ internal interface ITaskStore : IAsyncDisposable
     /// Whether it looks at <see cref="StoreRequest.Current"/>, which then is to be set before it is called for a
     /// request.
     /// </summary>
-    bool LooksAtRequests => false;
+    bool NeedsReadConsistency => false;
 
     /// <summary>
     /// Creates what is missing, migrates what is old, and reads what must be in memory. Called once, first.
@@ -34,18 +34,18 @@ internal interface ITaskStore : IAsyncDisposable
 
     /// <summary>Stores a new task and, as durably, that it was made under an idempotency key.</summary>
     /// <param name="task">The task.</param>
-    /// <param name="remember">Replaces what is remembered under the same key, expired; null when there is no
+    /// <param name="idempotency">Replaces what is remembered under the same key, expired; null when there is no
     /// key.</param>
     /// <param name="cancel">Until the change has begun.</param>
     /// <returns>False, and nothing is changed, when the id is taken, or the key by another process meanwhile.</returns>
-    ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel);
+    ValueTask<bool> CreateAsync(StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel);
 
     /// <summary>
     /// Waits for the end of a create with this key that has begun; one of another process may be waited for by
     /// <see cref="CreateAsync"/> instead.
     /// </summary>
     /// <returns>What is remembered under this idempotency key, expired or not; null when nothing is.</returns>
-    ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel);
+    ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel);
 
     /// <returns>The task, or null when no task has this id.</returns>
     ValueTask<StoredTask?> FindAsync(string id, CancellationToken cancel);

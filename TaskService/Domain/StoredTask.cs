@@ -29,7 +29,7 @@ internal sealed class StoredTask(string id, TaskEntry entry) : IEquatable<Stored
     /// Room for a layer above to keep what it made of this task, so that it is made once; null until then. It goes with
     /// the task: a changed one is another object. No rule and no engine looks at it.
     /// </summary>
-    public object? Made { get; set; }
+    public object? CachedRepresentation { get; set; }
 
     public bool Equals(StoredTask? other) =>
         other is not null && other.Id == id && other.Entry == entry;

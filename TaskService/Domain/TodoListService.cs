@@ -58,8 +58,8 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
         store.ListAsync(query, cancel);
 
-    /// <inheritdoc cref="ITaskStore.LooksAtRequests"/>
-    public bool LooksAtRequests => store.LooksAtRequests;
+    /// <inheritdoc cref="ITaskStore.NeedsReadConsistency"/>
+    public bool NeedsReadConsistency => store.NeedsReadConsistency;
 
     /// <inheritdoc cref="ITaskStore.Revision"/>
     public long? Revision => store.Revision;
@@ -101,7 +101,7 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
         while (true)
         {
             var task = new StoredTask(ids.Next(), entry);
-            if (await store.CreateAsync(task, remember: null, cancel))
+            if (await store.CreateAsync(task, idempotency: null, cancel))
             {
                 return new CreateOutcome(task.Id, task.Version);
             }
@@ -121,8 +121,8 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
                     : new CreateOutcome("", default, ErrorKind.KeyReused);
             }
             var task = new StoredTask(ids.Next(), entry);
-            var remember = new RememberedCreate(key.Text, key.BodyHash, task.Id, task.Version, now);
-            if (await store.CreateAsync(task, remember, cancel))
+            var idempotency = new IdempotencyRecord(key.Text, key.BodyHash, task.Id, task.Version, now);
+            if (await store.CreateAsync(task, idempotency, cancel))
             {
                 return new CreateOutcome(task.Id, task.Version);
             }

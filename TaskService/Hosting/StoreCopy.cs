@@ -46,7 +46,7 @@ internal static class StoreCopy
         // Of a source that cannot be read, no target is made.
         var hasBatch = await batches.MoveNextAsync();
         await using var target = openTarget(setup);
-        if (source.Place is { } place && target.Place is { } targetPlace && FilePlace.AreSame(place, targetPlace))
+        if (source.Place is { } place && target.Place is { } targetPlace && FileIdentity.AreSame(place, targetPlace))
         {
             throw new StorageException(
                 ErrorKind.StorageUnavailable, $"--to: {NameOf(to)} is the place that --from names; nothing was copied");
@@ -74,7 +74,7 @@ internal static class StoreCopy
 
     private static async Task AddAsync(ITaskStore target, StoredTask task)
     {
-        if (!await target.CreateAsync(task, remember: null, CancellationToken.None))
+        if (!await target.CreateAsync(task, idempotency: null, CancellationToken.None))
         {
             throw new StorageException(
                 ErrorKind.StorageUnavailable,

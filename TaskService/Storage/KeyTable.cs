@@ -18,11 +18,11 @@ internal sealed class KeyTable
         "Idempotency keys that were forgotten before they expired, for lack of room.");
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, RememberedCreate> keys = new(StringComparer.Ordinal);
-    private readonly Queue<RememberedCreate> oldestFirst = new();
+    private readonly Dictionary<string, IdempotencyRecord> keys = new(StringComparer.Ordinal);
+    private readonly Queue<IdempotencyRecord> oldestFirst = new();
 
     /// <summary>What is remembered under this key, expired or not; null when nothing is.</summary>
-    public RememberedCreate? Find(string key)
+    public IdempotencyRecord? Find(string key)
     {
         lock (gate)
         {
@@ -32,26 +32,26 @@ internal sealed class KeyTable
 
     /// <summary>Remembers a create, in place of an expired one under the same key.</summary>
     /// <returns>What had to go for it.</returns>
-    public IReadOnlyList<RememberedCreate> Add(RememberedCreate create)
+    public IReadOnlyList<IdempotencyRecord> Add(IdempotencyRecord create)
     {
-        var gone = new List<RememberedCreate>();
+        var evicted = new List<IdempotencyRecord>();
         lock (gate)
         {
             if (keys.Remove(create.Key, out var former))
             {
-                gone.Add(former);
+                evicted.Add(former);
             }
             keys.Add(create.Key, create);
             oldestFirst.Enqueue(create);
-            while (TakeOldest(create, out var old))
+            while (TryEvict(create, out var old))
             {
-                gone.Add(old);
+                evicted.Add(old);
             }
         }
-        return gone;
+        return evicted;
     }
 
-    private bool TakeOldest(RememberedCreate newest, [NotNullWhen(true)] out RememberedCreate? oldest)
+    private bool TryEvict(IdempotencyRecord newest, [NotNullWhen(true)] out IdempotencyRecord? oldest)
     {
         while (oldestFirst.TryPeek(out oldest))
         {

@@ -19,18 +19,18 @@ internal sealed class MemoryTaskStore : ITaskStore
 
     public Task OpenAsync(CancellationToken cancel) => Task.CompletedTask;
 
-    public ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel)
+    public ValueTask<bool> CreateAsync(StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         var added = table.Add(task);
-        if (added && remember is not null)
+        if (added && idempotency is not null)
         {
-            keys.Add(remember);
+            keys.Add(idempotency);
         }
         return ValueTask.FromResult(added);
     }
 
-    public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    public ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         return ValueTask.FromResult(keys.Find(key));

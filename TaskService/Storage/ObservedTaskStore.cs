@@ -20,7 +20,7 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public string? Place => store.Place;
 
-    public bool LooksAtRequests => store.LooksAtRequests;
+    public bool NeedsReadConsistency => store.NeedsReadConsistency;
 
     /// <summary>The store itself when nobody reads what is observed: it is on the way of every request.</summary>
     public static ITaskStore Around(ITaskStore store, OperationSource telemetry) =>
@@ -28,14 +28,14 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public Task OpenAsync(CancellationToken cancel) => store.OpenAsync(cancel);
 
-    public ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel) =>
+    public ValueTask<bool> CreateAsync(StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel) =>
         CallAsync(
             ".store.create",
-            (store, task, remember, cancel),
-            static call => call.store.CreateAsync(call.task, call.remember, call.cancel),
+            (store, task, idempotency, cancel),
+            static call => call.store.CreateAsync(call.task, call.idempotency, call.cancel),
             static isNew => isNew);
 
-    public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel) =>
+    public ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel) =>
         CallAsync(
             ".store.find_key",
             (store, key, cancel),

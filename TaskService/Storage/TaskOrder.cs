@@ -2,8 +2,8 @@ using TaskService.Domain;
 
 namespace TaskService.Storage;
 
-/// <summary>The place of a task under its id: what is found by id and what is listed share it.</summary>
-internal sealed class TaskPlace(StoredTask task)
+/// <summary>The slot of a task under its id: what is found by id and what is listed share it.</summary>
+internal sealed class TaskSlot(StoredTask task)
 {
     private StoredTask? task = task;
 
@@ -18,7 +18,7 @@ internal sealed class TaskPlace(StoredTask task)
 }
 
 /// <summary>
-/// The places of all tasks in id order, in chunks: one that comes last, as new ids do, costs next to nothing, and one
+/// The slots of all tasks in id order, in chunks: one that comes last, as new ids do, costs next to nothing, and one
 /// in between moves a chunk at most. Not safe for use by several threads at once.
 /// </summary>
 internal sealed class TaskOrder
@@ -28,20 +28,20 @@ internal sealed class TaskOrder
     // None of them is empty.
     private readonly List<Chunk> chunks = [];
 
-    public void Add(TaskPlace place)
+    public void Add(TaskSlot slot)
     {
-        if (chunks.Count == 0 || (chunks[^1].IsFull && Compare(chunks[^1].Last, place.Id) < 0))
+        if (chunks.Count == 0 || (chunks[^1].IsFull && Compare(chunks[^1].Last, slot.Id) < 0))
         {
             chunks.Add(new Chunk());
         }
-        var index = ChunkOf(place.Id);
+        var index = ChunkOf(slot.Id);
         var chunk = chunks[index];
         if (chunk.IsFull)
         {
             chunks.Insert(index + 1, chunk.SplitOff());
-            chunk = Compare(chunk.Last, place.Id) < 0 ? chunks[index + 1] : chunk;
+            chunk = Compare(chunk.Last, slot.Id) < 0 ? chunks[index + 1] : chunk;
         }
-        chunk.Insert(chunk.Position(place.Id), place);
+        chunk.Insert(chunk.Position(slot.Id), slot);
     }
 
     public void Remove(string id)
@@ -55,11 +55,11 @@ internal sealed class TaskOrder
         }
     }
 
-    /// <summary>Copies the places behind an id, the nearest first.</summary>
+    /// <summary>Copies the slots behind an id, the nearest first.</summary>
     /// <param name="id">It need not be there; null for all.</param>
     /// <param name="page">Gets as many as it holds.</param>
     /// <returns>How many; fewer than it holds only when there are no more.</returns>
-    public int CopyAfter(string? id, Span<TaskPlace> page)
+    public int CopyAfter(string? id, Span<TaskSlot> page)
     {
         if (chunks.Count == 0)
         {
@@ -75,9 +75,9 @@ internal sealed class TaskOrder
         return count;
     }
 
-    /// <summary>Copies the places before an id, the nearest first.</summary>
+    /// <summary>Copies the slots before an id, the nearest first.</summary>
     /// <inheritdoc cref="CopyAfter"/>
-    public int CopyBefore(string? id, Span<TaskPlace> page)
+    public int CopyBefore(string? id, Span<TaskSlot> page)
     {
         if (chunks.Count == 0)
         {
@@ -113,17 +113,17 @@ internal sealed class TaskOrder
 
     private sealed class Chunk
     {
-        private readonly TaskPlace[] places = new TaskPlace[ChunkItems];
+        private readonly TaskSlot[] slots = new TaskSlot[ChunkItems];
 
         public int Count { get; private set; }
 
         public bool IsFull => Count == ChunkItems;
 
-        public string First => places[0].Id;
+        public string First => slots[0].Id;
 
-        public string Last => places[Count - 1].Id;
+        public string Last => slots[Count - 1].Id;
 
-        public TaskPlace this[int position] => places[position];
+        public TaskSlot this[int position] => slots[position];
 
         /// <summary>Where the first id is that is not below this one.</summary>
         public int Position(string id)
@@ -136,7 +136,7 @@ internal sealed class TaskOrder
             while (low < high)
             {
                 var middle = (low + high) / 2;
-                (low, high) = Compare(places[middle].Id, id) < 0 ? (middle + 1, high) : (low, middle);
+                (low, high) = Compare(slots[middle].Id, id) < 0 ? (middle + 1, high) : (low, middle);
             }
             return low;
         }
@@ -144,21 +144,21 @@ internal sealed class TaskOrder
         public int PositionAfter(string id)
         {
             var position = Position(id);
-            return position < Count && places[position].Id == id ? position + 1 : position;
+            return position < Count && slots[position].Id == id ? position + 1 : position;
         }
 
-        public void Insert(int position, TaskPlace place)
+        public void Insert(int position, TaskSlot slot)
         {
-            Array.Copy(places, position, places, position + 1, Count - position);
-            places[position] = place;
+            Array.Copy(slots, position, slots, position + 1, Count - position);
+            slots[position] = slot;
             Count++;
         }
 
         public void RemoveAt(int position)
         {
             Count--;
-            Array.Copy(places, position + 1, places, position, Count - position);
-            places[Count] = null!;
+            Array.Copy(slots, position + 1, slots, position, Count - position);
+            slots[Count] = null!;
         }
 
         /// <summary>Moves the upper half to a new chunk.</summary>
@@ -166,15 +166,15 @@ internal sealed class TaskOrder
         {
             var upper = new Chunk { Count = Count / 2 };
             Count -= upper.Count;
-            Array.Copy(places, Count, upper.places, 0, upper.Count);
-            Array.Clear(places, Count, upper.Count);
+            Array.Copy(slots, Count, upper.slots, 0, upper.Count);
+            Array.Clear(slots, Count, upper.Count);
             return upper;
         }
 
-        public int CopyTo(Span<TaskPlace> page, int start)
+        public int CopyTo(Span<TaskSlot> page, int start)
         {
             var count = Math.Min(page.Length, Count - start);
-            places.AsSpan(start, count).CopyTo(page);
+            slots.AsSpan(start, count).CopyTo(page);
             return count;
         }
     }

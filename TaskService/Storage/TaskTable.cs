@@ -10,8 +10,8 @@ internal sealed class TaskTable
 
     // Each under its own lock. Concurrent dictionaries need none to read, but keep an object more a task, in random
     // order: with them the garbage collector took 2.5 us for each new task, not 1.2.
-    private readonly Dictionary<string, TaskPlace>[] shards = [.. Enumerable.Range(0, Shards)
-        .Select(_ => new Dictionary<string, TaskPlace>(StringComparer.Ordinal))];
+    private readonly Dictionary<string, TaskSlot>[] shards = [.. Enumerable.Range(0, Shards)
+        .Select(_ => new Dictionary<string, TaskSlot>(StringComparer.Ordinal))];
 
     private readonly TaskOrder order = new();
     private readonly Lock gate = new();
@@ -20,37 +20,37 @@ internal sealed class TaskTable
     /// <inheritdoc cref="ITaskStore.Revision"/>
     public long Revision => Volatile.Read(ref revision);
 
-    public StoredTask? Find(string id) => PlaceOf(id)?.Task;
+    public StoredTask? Find(string id) => SlotOf(id)?.Task;
 
     /// <returns>False when the id is taken.</returns>
     public bool Add(StoredTask task)
     {
-        var place = new TaskPlace(task);
+        var slot = new TaskSlot(task);
         lock (gate)
         {
             var shard = ShardOf(task.Id);
             lock (shard)
             {
-                if (!shard.TryAdd(task.Id, place))
+                if (!shard.TryAdd(task.Id, slot))
                 {
                     return false;
                 }
             }
-            order.Add(place);
+            order.Add(slot);
         }
         Interlocked.Increment(ref revision);
         return true;
     }
 
     /// <summary>Replaces a task that has the expected version, or any when that is null.</summary>
-    public ErrorKind? Replace(StoredTask task, TaskVersion? expected) => Change(PlaceOf(task.Id), task, expected);
+    public ErrorKind? Replace(StoredTask task, TaskVersion? expected) => Change(SlotOf(task.Id), task, expected);
 
     /// <inheritdoc cref="Replace"/>
     public ErrorKind? Remove(string id, TaskVersion? expected)
     {
         lock (gate)
         {
-            var refusal = Change(PlaceOf(id), null, expected);
+            var refusal = Change(SlotOf(id), null, expected);
             if (refusal is null)
             {
                 var shard = ShardOf(id);
@@ -72,26 +72,26 @@ internal sealed class TaskTable
 
     /// <inheritdoc cref="ITaskStore.ListAsync"/>
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
-        new TaskWalk<StoredTask>(
+        new TaskCursor<StoredTask>(
             (last, page) => CopyAfter(last?.Id ?? query.After, page),
-            place => place.Task is { } task && query.Matches(task.Entry) ? task : null,
+            slot => slot.Task is { } task && query.Matches(task.Entry) ? task : null,
             cancel);
 
     /// <inheritdoc cref="ITaskStore.ListIdsDescendingAsync"/>
     public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
-        new TaskWalk<string>((last, page) => CopyBefore(last?.Id, page), place => place.Id, cancel);
+        new TaskCursor<string>((last, page) => CopyBefore(last?.Id, page), slot => slot.Id, cancel);
 
 
-    private ErrorKind? Change(TaskPlace? place, StoredTask? next, TaskVersion? expected)
+    private ErrorKind? Change(TaskSlot? slot, StoredTask? next, TaskVersion? expected)
     {
         while (true)
         {
-            var current = place?.Task;
+            var current = slot?.Task;
             if (Refusal(current, expected) is { } refusal)
             {
                 return refusal;
             }
-            if (place!.Replace(current!, next))
+            if (slot!.Replace(current!, next))
             {
                 // Behind the change: who saw the number before it may know the change, who sees it now must.
                 Interlocked.Increment(ref revision);
@@ -100,7 +100,7 @@ internal sealed class TaskTable
         }
     }
 
-    private Dictionary<string, TaskPlace> ShardOf(string id)
+    private Dictionary<string, TaskSlot> ShardOf(string id)
     {
         // The end of the ids that we make is random.
         var hash = 0u;
@@ -111,7 +111,7 @@ internal sealed class TaskTable
         return shards[hash % Shards];
     }
 
-    private TaskPlace? PlaceOf(string id)
+    private TaskSlot? SlotOf(string id)
     {
         var shard = ShardOf(id);
         lock (shard)
@@ -121,7 +121,7 @@ internal sealed class TaskTable
     }
 
     // The lock is held for a page at a time, never for the whole walk.
-    private int CopyAfter(string? id, TaskPlace[] page)
+    private int CopyAfter(string? id, TaskSlot[] page)
     {
         lock (gate)
         {
@@ -129,7 +129,7 @@ internal sealed class TaskTable
         }
     }
 
-    private int CopyBefore(string? id, TaskPlace[] page)
+    private int CopyBefore(string? id, TaskSlot[] page)
     {
         lock (gate)
         {

@@ -21,7 +21,7 @@ internal static class EncodedTask
     public static byte[] Member(StoredTask task)
     {
         // Two threads that encode it at the same time make the same bytes.
-        return task.Made as byte[] ?? Encode(task);
+        return task.CachedRepresentation as byte[] ?? Encode(task);
     }
 
     /// <summary>As a document of its own.</summary>
@@ -37,7 +37,7 @@ internal static class EncodedTask
         TaskJson.FromDomain(task.Entry).Write(writer);
         writer.Flush();
         var bytes = buffer.WrittenSpan.ToArray();
-        task.Made = bytes;
+        task.CachedRepresentation = bytes;
         return bytes;
     }
 }

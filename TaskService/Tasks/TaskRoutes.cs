@@ -25,7 +25,7 @@ internal static class TaskRoutes
         task.MapPatch("", handlers.PatchAsync);
         task.MapDelete("", handlers.DeleteAsync);
 
-        if (service.LooksAtRequests)
+        if (service.NeedsReadConsistency)
         {
             tasks.AddEndpointFilter(new ReadAfter());
         }

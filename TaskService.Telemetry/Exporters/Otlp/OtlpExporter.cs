@@ -22,7 +22,7 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
     ];
 
     private readonly OtlpSettings settings;
-    private readonly OtlpAnswer lastAnswer = new();
+    private readonly OtlpResponse lastResponse = new();
     private readonly OtlpTraceExporter spans;
     private readonly TracerProvider spansResource;
     private readonly BaseExportingMetricReader metrics;
@@ -35,12 +35,12 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
         this.settings = settings;
         // It has the attributes of OTEL_RESOURCE_ATTRIBUTES, too.
         var resource = ResourceBuilder.CreateDefault().AddService(settings.ServiceName);
-        spans = new OtlpTraceExporter(Options(settings.Traces, lastAnswer));
+        spans = new OtlpTraceExporter(Options(settings.Traces, lastResponse));
         spansResource = Sdk.CreateTracerProviderBuilder()
             .SetResourceBuilder(resource)
             .AddProcessor(new NoProcessor(spans))
             .Build();
-        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new OtlpAnswer())))
+        metrics = new BaseExportingMetricReader(new OtlpMetricExporter(Options(settings.Metrics, new OtlpResponse())))
         {
             TemporalityPreference = settings.Temporality,
         };
@@ -62,16 +62,16 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
     public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
     {
         var activities = batch.Select(record => record.Span).OfType<Activity>().ToArray();
-        lastAnswer.Forget();
+        lastResponse.Reset();
         if (spans.Export(new Batch<Activity>(activities, activities.Length)) == ExportResult.Success)
         {
             return ValueTask.CompletedTask;
         }
-        var problem = $"otlp: {settings.Traces.Name} {lastAnswer}";
-        Exception error = lastAnswer switch
+        var problem = $"otlp: {settings.Traces.Name} {lastResponse}";
+        Exception error = lastResponse switch
         {
             { IsRefusal: true } => new ExporterRefusedException(problem),
-            { PauseMin.Ticks: > 0 } => new ExporterBusyException(problem) { PauseMin = lastAnswer.PauseMin },
+            { RetryDelayMin: { Ticks: > 0 } delay } => new ExporterBusyException(problem) { RetryDelayMin = delay },
             _ => new IOException(problem),
         };
         throw error;
@@ -92,7 +92,7 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
         spansResource.Dispose();
     }
 
-    private static OtlpExporterOptions Options(OtlpTarget target, OtlpAnswer answer)
+    private static OtlpExporterOptions Options(OtlpTarget target, OtlpResponse response)
     {
         // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_CERTIFICATE.
         var options = new OtlpExporterOptions
@@ -109,7 +109,7 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
             name => Environment.GetEnvironmentVariable(name) is { Length: > 0 });
         var makeClient = hasCertificates && options.HttpClientFactory is { } sdk
             ? sdk
-            : () => new HttpClient(answer) { Timeout = target.AttemptTimeMax };
+            : () => new HttpClient(response) { Timeout = target.AttemptTimeMax };
         options.HttpClientFactory = () =>
         {
             var client = makeClient();

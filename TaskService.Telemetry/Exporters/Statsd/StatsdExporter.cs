@@ -92,7 +92,7 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
                 }
                 finally
                 {
-                    meters.Lose(metrics.Count - metricsSent);
+                    meters.CountLost(metrics.Count - metricsSent);
                 }
             },
             cancel);

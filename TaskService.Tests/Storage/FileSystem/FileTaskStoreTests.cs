@@ -148,14 +148,14 @@ public sealed class FileTaskStoreTests : TaskStoreContract
         var task = Some.Task("a");
         await using (var store = await OpenAsync(path))
         {
-            Assert.True(await store.CreateAsync(task, Remember("first"), Cancel));
-            Assert.False(await store.CreateAsync(task, Remember("second"), Cancel));
+            Assert.True(await store.CreateAsync(task, RecordOf("first"), Cancel));
+            Assert.False(await store.CreateAsync(task, RecordOf("second"), Cancel));
         }
         await using var again = await OpenAsync(path);
-        Assert.Equal(Remember("first"), await again.FindKeyAsync("first", Cancel));
+        Assert.Equal(RecordOf("first"), await again.FindKeyAsync("first", Cancel));
         Assert.Null(await again.FindKeyAsync("second", Cancel));
 
-        RememberedCreate Remember(string key) => new(key, 1, "a", task.Version, DateTimeOffset.UnixEpoch);
+        IdempotencyRecord RecordOf(string key) => new(key, 1, "a", task.Version, DateTimeOffset.UnixEpoch);
     }
 
     [Fact]

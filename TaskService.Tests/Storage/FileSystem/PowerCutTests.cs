@@ -108,8 +108,8 @@ public sealed class PowerCutTests : IDisposable
                 return known.TaskId;
             }
             var task = Padded(Some.Task(title: title));
-            var remember = new RememberedCreate(key, 0, task.Id, task.Version, DateTimeOffset.UtcNow);
-            return await IsDoneAsync(store.CreateAsync(task, remember, CancellationToken.None)) ? task.Id : null;
+            var idempotency = new IdempotencyRecord(key, 0, task.Id, task.Version, DateTimeOffset.UtcNow);
+            return await IsDoneAsync(store.CreateAsync(task, idempotency, CancellationToken.None)) ? task.Id : null;
         }
 
         public async Task<bool> UpdateAsync(string id, string title)

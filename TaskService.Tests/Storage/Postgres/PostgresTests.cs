@@ -144,7 +144,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
             + " ANALYZE idempotency_keys");
         await using var explain = connection.CreateCommand();
         explain.CommandText = $"EXPLAIN {KeySql.DeleteExpired}";
-        KeySql.SetExpiry(explain, DateTimeOffset.UnixEpoch + RememberedCreate.KeptTime);
+        KeySql.SetExpiry(explain, DateTimeOffset.UnixEpoch + IdempotencyRecord.KeptTime);
         var plan = await PlanAsync(explain);
         Assert.Contains("Index Scan using idempotency_keys_created", plan, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);

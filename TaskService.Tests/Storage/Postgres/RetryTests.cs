@@ -87,15 +87,15 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
         await store.OpenAsync(Cancel);
         var now = new DateTimeOffset(2026, 11, 25, 12, 0, 0, TimeSpan.Zero);
         var (first, second) = (Some.Task("a"), Some.Task("b"));
-        Assert.True(await store.CreateAsync(first, Remember(first, now), Cancel));
-        Assert.False(await store.CreateAsync(second, Remember(second, now.AddHours(23)), Cancel));
+        Assert.True(await store.CreateAsync(first, RecordOf(first, now), Cancel));
+        Assert.False(await store.CreateAsync(second, RecordOf(second, now.AddHours(23)), Cancel));
         Assert.Null(await store.FindAsync("b", Cancel));
-        Assert.Equal(Remember(first, now), await store.FindKeyAsync("key", Cancel));
+        Assert.Equal(RecordOf(first, now), await store.FindKeyAsync("key", Cancel));
         // Neither does a task whose id is taken leave a key behind.
-        Assert.False(await store.CreateAsync(first, Remember(first, now) with { Key = "other" }, Cancel));
+        Assert.False(await store.CreateAsync(first, RecordOf(first, now) with { Key = "other" }, Cancel));
         Assert.Null(await store.FindKeyAsync("other", Cancel));
 
-        Assert.True(await store.CreateAsync(second, Remember(second, now.AddHours(24)), Cancel));
+        Assert.True(await store.CreateAsync(second, RecordOf(second, now.AddHours(24)), Cancel));
         Assert.Equal("b", (await store.FindKeyAsync("key", Cancel))!.TaskId);
     }
 
@@ -112,12 +112,12 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
         foreach (var (name, left) in new[] { ("a", 701L), ("b", 202L), ("c", 3L) })
         {
             var task = Some.Task(name);
-            Assert.True(await store.CreateAsync(task, Remember(task, now) with { Key = name }, Cancel));
+            Assert.True(await store.CreateAsync(task, RecordOf(task, now) with { Key = name }, Cancel));
             Assert.Equal(left, servers.Primary.Query("SELECT count(*) FROM idempotency_keys", database));
         }
     }
 
-    private static RememberedCreate Remember(StoredTask task, DateTimeOffset now) =>
+    private static IdempotencyRecord RecordOf(StoredTask task, DateTimeOffset now) =>
         new("key", UInt128.MaxValue, task.Id, task.Version, now);
 
     private static async Task<HttpResponseMessage> CreateAsync(RunningService service, string key)

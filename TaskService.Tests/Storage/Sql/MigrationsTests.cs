@@ -140,15 +140,15 @@ public sealed class MigrationsTests : IDisposable
     [InlineData("CREATE TABLE b AS WITH gone AS (DELETE FROM a RETURNING x) SELECT x FROM gone", true)]
     [InlineData("DO $$ BEGIN EXECUTE 'x'; END $$", true)]
     [InlineData("PRAGMA writable_schema = 1", true)]
-    public void A_step_that_is_not_known_to_only_add_removes(string sql, bool removes) =>
-        Assert.Equal(removes, new Migration(1, "001_a.sql", sql).Removes);
+    public void A_step_that_is_not_known_to_only_add_removes(string sql, bool isDestructive) =>
+        Assert.Equal(isDestructive, new Migration(1, "001_a.sql", sql).IsDestructive);
 
     [Fact]
     public async Task A_step_that_removes_is_not_applied_when_nothing_can_be_kept_and_is_when_the_schema_is_new()
     {
         await ApplyAsync(First);
         Assert.Equal(
-            "the migration 002_b.sql removes or rewrites data: back the database up, then run --migrate-only",
+            "the migration 002_b.sql isDestructive or rewrites data: back the database up, then run --migrate-only",
             await ProblemAsync(First, Removal, Third));
         Assert.Equal(1L, Scalar("SELECT count(*) FROM a"));
         Assert.Equal(1L, Scalar("SELECT count(*) FROM schema_migrations"));
@@ -169,7 +169,7 @@ public sealed class MigrationsTests : IDisposable
         // In the log, not in the file.
         Assert.Equal("wal", Scalar("PRAGMA journal_mode = WAL"));
         Scalar("INSERT INTO a VALUES (2)");
-        var (session, place) = SqlitePlace.Open(directory.File("test"), isReadOnly: false);
+        var (session, place) = SqliteFileIdentity.Open(directory.File("test"), isReadOnly: false);
         using var own = session;
         var backup = new SqliteBackup(place, NullLogger.Instance);
         await new Migrations([First, Removal]).ApplyAsync(

@@ -134,15 +134,15 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
         await using var store = await OpenAsync();
         await using var other = await OpenAsync();
         var now = DateTimeOffset.UtcNow;
-        Assert.True(await store.CreateAsync(Some.Task("a"), Remember("k", "a", now), Cancel));
+        Assert.True(await store.CreateAsync(Some.Task("a"), RecordOf("k", "a", now), Cancel));
         var error = await Assert.ThrowsAsync<StorageException>(
-            async () => await other.CreateAsync(Some.Task("b"), Remember("k", "b", now), Cancel));
+            async () => await other.CreateAsync(Some.Task("b"), RecordOf("k", "b", now), Cancel));
         Assert.Equal(ErrorKind.StorageUnavailable, error.Kind);
         Assert.Equal("a", (await other.FindKeyAsync("k", Cancel))!.TaskId);
         Assert.Null(await other.FindAsync("b", Cancel));
         // The day after it is another wish.
         Assert.True(await other.CreateAsync(
-            Some.Task("b"), Remember("k", "b", now + RememberedCreate.KeptTime), Cancel));
+            Some.Task("b"), RecordOf("k", "b", now + IdempotencyRecord.KeptTime), Cancel));
         Assert.Equal("b", (await store.FindKeyAsync("k", Cancel))!.TaskId);
     }
 
@@ -152,12 +152,12 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
         await using var store = await OpenAsync();
         await using var other = await OpenAsync();
         var now = DateTimeOffset.UtcNow;
-        await other.CreateAsync(Some.Task("a"), Remember("k", "a", now), Cancel);
+        await other.CreateAsync(Some.Task("a"), RecordOf("k", "a", now), Cancel);
         using var database = new SqliteDatabase(DatabaseFile);
         // All but the first one wait until it goes on, and then share a transaction.
         database.Run("BEGIN IMMEDIATE");
         var creates = Enumerable.Range(0, 20).Select(number => store.CreateAsync(
-            Some.Task($"t{number:d2}"), number == 10 ? Remember("k", "t10", now) : null, Cancel).AsTask()).ToList();
+            Some.Task($"t{number:d2}"), number == 10 ? RecordOf("k", "t10", now) : null, Cancel).AsTask()).ToList();
         database.Run("ROLLBACK");
         foreach (var (number, create) in creates.Index())
         {
@@ -175,14 +175,14 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     {
         await using var store = await OpenAsync();
         var now = DateTimeOffset.UtcNow;
-        await store.CreateAsync(Some.Task("young"), Remember("young", "young", now.AddHours(-23)), Cancel);
+        await store.CreateAsync(Some.Task("young"), RecordOf("young", "young", now.AddHours(-23)), Cancel);
         using var database = new SqliteDatabase(DatabaseFile);
         database.Run("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1200)"
             + " INSERT INTO idempotency_keys SELECT 'old' || x, '0', 'a', '0', x FROM n");
         var seen = new List<long>();
         for (var number = 0; number < 500; number++)
         {
-            await store.CreateAsync(Some.Task(), Remember($"new{number}", "a", now), Cancel);
+            await store.CreateAsync(Some.Task(), RecordOf($"new{number}", "a", now), Cancel);
             seen.Add((long)database.Scalar("SELECT count(*) FROM idempotency_keys WHERE key LIKE 'old%'")!);
         }
         Assert.Equal([1200, 700, 200, 0], seen.Distinct());
@@ -197,7 +197,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
         using var database = new SqliteDatabase(DatabaseFile);
         database.Run("BEGIN IMMEDIATE");
         // It waits for the other process; what comes behind it waits for its turn.
-        await BeginAsync(store, "a", Remember("k", "a", DateTimeOffset.UtcNow));
+        await BeginAsync(store, "a", RecordOf("k", "a", DateTimeOffset.UtcNow));
         using var cancel = new CancellationTokenSource();
         var second = store.CreateAsync(Some.Task("b"), null, cancel.Token).AsTask();
         await cancel.CancelAsync();
@@ -210,13 +210,13 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     /// <summary>Cancels creates of a task until one has begun, which is said to go on.</summary>
-    private static async Task BeginAsync(SqliteTaskStore store, string id, RememberedCreate remember)
+    private static async Task BeginAsync(SqliteTaskStore store, string id, IdempotencyRecord idempotency)
     {
         Exception? error = null;
         while (error is not StorageException)
         {
             using var cancel = new CancellationTokenSource();
-            var create = store.CreateAsync(Some.Task(id), remember, cancel.Token).AsTask();
+            var create = store.CreateAsync(Some.Task(id), idempotency, cancel.Token).AsTask();
             await store.FindAsync(id, Cancel);
             await cancel.CancelAsync();
             error = await Record.ExceptionAsync(() => create);
@@ -225,7 +225,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
         Assert.IsAssignableFrom<OperationCanceledException>(error.InnerException);
     }
 
-    private static RememberedCreate Remember(string key, string id, DateTimeOffset created) =>
+    private static IdempotencyRecord RecordOf(string key, string id, DateTimeOffset created) =>
         new(key, 1, id, Some.Task().Version, created);
 
     private SqliteTaskStore New() => new(DatabaseFile, NullLogger<SqliteTaskStore>.Instance);

@@ -8,8 +8,8 @@ namespace TaskService.Storage.FileSystem;
 internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHandle> fsync) : IDisposable
 {
     private readonly object gate = new();
-    private long asked;
-    private long served;
+    private long requested;
+    private long completed;
     private bool isRunning;
     private IOException? failure;
 
@@ -24,12 +24,12 @@ internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHa
         long upTo;
         lock (gate)
         {
-            var mine = ++asked;
-            while (isRunning && served < mine)
+            var mine = ++requested;
+            while (isRunning && completed < mine)
             {
                 Monitor.Wait(gate);
             }
-            if (served >= mine)
+            if (completed >= mine)
             {
                 return;
             }
@@ -39,14 +39,14 @@ internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHa
                 throw new IOException(failure.Message, failure);
             }
             // Who comes from now on may have renamed after the fsync began, and needs the next one.
-            (isRunning, upTo) = (true, asked);
+            (isRunning, upTo) = (true, requested);
         }
-        Lead(upTo);
+        SyncUpTo(upTo);
     }
 
     public void Dispose() => directory?.Dispose();
 
-    private void Lead(long upTo)
+    private void SyncUpTo(long upTo)
     {
         IOException? error = null;
         try
@@ -63,7 +63,7 @@ internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHa
             lock (gate)
             {
                 (isRunning, failure) = (false, error);
-                served = error is null ? upTo : served;
+                completed = error is null ? upTo : completed;
                 Monitor.PulseAll(gate);
             }
         }

@@ -31,12 +31,12 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         using var giveUp = cancel.UnsafeRegister(
             _ =>
             {
-                if (TryTakeBack(item))
+                if (TryDequeue(item))
                 {
                     done.TrySetCanceled(cancel);
                     return;
                 }
-                done.TrySetException(GivenUpChange.Error("the disk", new OperationCanceledException(cancel)));
+                done.TrySetException(AbandonedWrite.Error("the disk", new OperationCanceledException(cancel)));
             },
             null);
         return await done.Task;
@@ -88,7 +88,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
     }
 
     /// <returns>False when a thread has it already.</returns>
-    private bool TryTakeBack(LinkedListNode<Func<Action>> item)
+    private bool TryDequeue(LinkedListNode<Func<Action>> item)
     {
         lock (gate)
         {
@@ -117,7 +117,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
             {
                 if (!done.TrySetException(error))
                 {
-                    GivenUpChange.Report(logger, error);
+                    AbandonedWrite.Report(logger, error);
                 }
             };
         }

@@ -16,7 +16,7 @@ internal sealed class FileKeys : IDisposable
     private const string Pending = ".pending";
 
     private readonly KeyTable table = new();
-    private readonly ConcurrentDictionary<string, RememberedCreate> pendingByTask = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IdempotencyRecord> pendingByTask = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TaskCompletionSource> unfinished = new(StringComparer.Ordinal);
     private readonly DurableDirectory directory;
     private readonly ILogger logger;
@@ -28,8 +28,8 @@ internal sealed class FileKeys : IDisposable
     public FileKeys(DurableDirectory directory, Predicate<string> taskExists, ILogger logger)
     {
         (this.directory, this.logger) = (directory, logger);
-        var known = Files(Confirmed).Select(Read).OfType<RememberedCreate>().ToList();
-        foreach (var create in Files(Pending).Select(Read).OfType<RememberedCreate>())
+        var known = Files(Confirmed).Select(Read).OfType<IdempotencyRecord>().ToList();
+        foreach (var create in Files(Pending).Select(Read).OfType<IdempotencyRecord>())
         {
             if (taskExists(create.TaskId))
             {
@@ -48,7 +48,7 @@ internal sealed class FileKeys : IDisposable
     }
 
     /// <summary>Finds a key, after any create with it that has begun and not ended.</summary>
-    public async ValueTask<RememberedCreate?> FindAsync(string key, CancellationToken cancel)
+    public async ValueTask<IdempotencyRecord?> FindAsync(string key, CancellationToken cancel)
     {
         if (unfinished.TryGetValue(key, out var end))
         {
@@ -58,10 +58,10 @@ internal sealed class FileKeys : IDisposable
     }
 
     /// <summary>To be called first, and <see cref="End"/> when the create has come to its end.</summary>
-    public TaskCompletionSource Begin(RememberedCreate create) =>
+    public TaskCompletionSource Begin(IdempotencyRecord create) =>
         unfinished[create.Key] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public void End(RememberedCreate create, TaskCompletionSource end)
+    public void End(IdempotencyRecord create, TaskCompletionSource end)
     {
         unfinished.TryRemove(KeyValuePair.Create(create.Key, end));
         end.SetResult();
@@ -69,15 +69,15 @@ internal sealed class FileKeys : IDisposable
 
     /// <summary>To be called before the task is written.</summary>
     /// <exception cref="StorageException">It is not known to be written.</exception>
-    public void Write(RememberedCreate create) => directory.Write(
+    public void Write(IdempotencyRecord create) => directory.Write(
         create.TaskId + Pending,
         JsonSerializer.SerializeToUtf8Bytes(FileKey.FromDomain(create), FileKeyJson.Default.FileKey));
 
     /// <summary>To be called when the task could not be made.</summary>
-    public void Withdraw(RememberedCreate create) => directory.Forget(create.TaskId + Pending);
+    public void Withdraw(IdempotencyRecord create) => directory.Forget(create.TaskId + Pending);
 
     /// <summary>To be called when the task is on the disk: from now on the key is found.</summary>
-    public void Add(RememberedCreate create)
+    public void Add(IdempotencyRecord create)
     {
         pendingByTask[create.TaskId] = create;
         Forget(table.Add(create));
@@ -112,7 +112,7 @@ internal sealed class FileKeys : IDisposable
 
     private FileInfo[] Files(string suffix) => new DirectoryInfo(directory.Path).GetFiles("*" + suffix);
 
-    private RememberedCreate? Read(FileInfo file)
+    private IdempotencyRecord? Read(FileInfo file)
     {
         string problem;
         try
@@ -139,7 +139,7 @@ internal sealed class FileKeys : IDisposable
         return null;
     }
 
-    private void Forget(IReadOnlyList<RememberedCreate> gone)
+    private void Forget(IReadOnlyList<IdempotencyRecord> gone)
     {
         foreach (var create in gone)
         {
@@ -153,12 +153,12 @@ internal sealed class FileKeys : IDisposable
 /// <summary>A remembered create as its file has it.</summary>
 internal sealed record FileKey(string Key, string BodyHash, string TaskId, string Version, DateTimeOffset Created)
 {
-    public static FileKey FromDomain(RememberedCreate create) => new(
+    public static FileKey FromDomain(IdempotencyRecord create) => new(
         create.Key, $"{create.BodyHash:x32}", create.TaskId, create.Version.ToString(), create.Created);
 
     /// <exception cref="FormatException">It does not hold what we wrote.</exception>
     /// <exception cref="OverflowException">It does not hold what we wrote.</exception>
-    public RememberedCreate ToDomain() => new(
+    public IdempotencyRecord ToDomain() => new(
         Key, ParseHash(BodyHash), TaskId, new TaskVersion(ParseHash(Version)), Created);
 
     private static UInt128 ParseHash(string text) =>

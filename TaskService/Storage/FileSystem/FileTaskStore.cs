@@ -91,26 +91,26 @@ internal sealed partial class FileTaskStore(
     public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
         table.ListIdsDescendingAsync(cancel);
 
-    public async ValueTask<bool> CreateAsync(StoredTask task, RememberedCreate? remember, CancellationToken cancel)
+    public async ValueTask<bool> CreateAsync(StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel)
     {
-        if (remember is null)
+        if (idempotency is null)
         {
             return await ChangeAsync(task.Id, () => Create(task), cancel);
         }
-        var end = keys!.Begin(remember);
+        var end = keys!.Begin(idempotency);
         try
         {
-            return await ChangeAsync(task.Id, () => Create(task, remember, end), cancel);
+            return await ChangeAsync(task.Id, () => Create(task, idempotency, end), cancel);
         }
         catch (OperationCanceledException)
         {
             // It never began.
-            keys.End(remember, end);
+            keys.End(idempotency, end);
             throw;
         }
     }
 
-    public ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    public ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         return keys!.FindAsync(key, cancel);
@@ -263,7 +263,7 @@ internal sealed partial class FileTaskStore(
         return table.Add(task);
     }
 
-    private bool Create(StoredTask task, RememberedCreate remember, TaskCompletionSource end)
+    private bool Create(StoredTask task, IdempotencyRecord idempotency, TaskCompletionSource end)
     {
         try
         {
@@ -271,19 +271,19 @@ internal sealed partial class FileTaskStore(
             {
                 return false;
             }
-            keys!.Write(remember);
+            keys!.Write(idempotency);
             Create(task);
-            keys.Add(remember);
+            keys.Add(idempotency);
             return true;
         }
         catch (StorageException) when (!files!.Exists(task.Id + Suffix))
         {
-            keys!.Withdraw(remember);
+            keys!.Withdraw(idempotency);
             throw;
         }
         finally
         {
-            keys!.End(remember, end);
+            keys!.End(idempotency, end);
         }
     }
 

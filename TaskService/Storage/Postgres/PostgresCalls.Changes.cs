@@ -25,14 +25,14 @@ internal sealed partial class PostgresCalls
         try
         {
             cancel.ThrowIfCancellationRequested();
-            if (change.GoesTogether && !settings.RequestIdInName)
+            if (change.IsBatchable && !settings.RequestIdInName)
             {
                 var waiter = changes.Send(change);
-                await OrGiveUpAsync(waiter.Task, waiter.TryTake, cancel);
+                await OrAbandonAsync(waiter.Task, waiter.TryTake, cancel);
             }
             else
             {
-                await OrGiveUpAsync(ChangeAsync([change], then, cancel), static () => false, cancel);
+                await OrAbandonAsync(ChangeAsync([change], then, cancel), static () => false, cancel);
             }
             LogServer(isReplica: false, request);
             Conclude(change, operation);
@@ -50,7 +50,7 @@ internal sealed partial class PostgresCalls
     /// <param name="change">Goes on when nobody waits for it any more.</param>
     /// <param name="tryTake">Whether it has not begun, and does not from now on.</param>
     /// <param name="cancel">Ends the wait.</param>
-    private async Task OrGiveUpAsync(Task change, Func<bool> tryTake, CancellationToken cancel)
+    private async Task OrAbandonAsync(Task change, Func<bool> tryTake, CancellationToken cancel)
     {
         try
         {
@@ -69,7 +69,7 @@ internal sealed partial class PostgresCalls
                 return;
             }
             _ = ReportLateAsync(change);
-            throw GivenUpChange.Error("the database", error);
+            throw AbandonedWrite.Error("the database", error);
         }
     }
 
@@ -85,25 +85,25 @@ internal sealed partial class PostgresCalls
         }
         catch (Exception error)
         {
-            GivenUpChange.Report(logger, error);
+            AbandonedWrite.Report(logger, error);
         }
     }
 
-    private async Task ChangeTogetherAsync(List<PostgresChange> together)
+    private async Task ChangeBatchAsync(List<PostgresChange> batch)
     {
         try
         {
-            await ChangeAsync(together, then: null, CancellationToken.None);
+            await ChangeAsync(batch, then: null, CancellationToken.None);
         }
-        catch (PostgresException error) when (PostgresErrors.IsUndone(error))
+        catch (PostgresException error) when (PostgresErrors.IsRolledBack(error))
         {
-            if (together is [var only])
+            if (batch is [var only])
             {
                 only.Refusal = error;
                 return;
             }
             // One of them is refused, which has undone them all.
-            await ChangeEachAsync(together);
+            await ChangeEachAsync(batch);
         }
     }
 
@@ -124,7 +124,7 @@ internal sealed partial class PostgresCalls
             {
                 change.Refusal = error;
                 // The others would wait for it in vain, one after the other.
-                unavailable = PostgresErrors.IsUndone(error) ? null : PostgresErrors.Translate(error);
+                unavailable = PostgresErrors.IsRolledBack(error) ? null : PostgresErrors.Translate(error);
             }
         }
     }
@@ -134,7 +134,7 @@ internal sealed partial class PostgresCalls
     {
         await using var connection = await servers.OpenPrimaryAsync(cancel);
         var isKnown = true;
-        connection.Notice += (_, said) => isKnown &= !PostgresErrors.IsOfCommit(said.Notice);
+        connection.Notice += (_, said) => isKnown &= !PostgresErrors.IsCommitWarning(said.Notice);
         await using var batch = Batch(connection);
         foreach (var change in all)
         {

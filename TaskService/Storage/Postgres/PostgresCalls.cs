@@ -32,9 +32,9 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     private readonly PostgresSettings settings;
     private readonly string name;
     private readonly ILogger logger;
-    private readonly RoundTrips<PostgresQuery> replicaReads;
-    private readonly RoundTrips<PostgresQuery> primaryReads;
-    private readonly RoundTrips<PostgresChange> changes;
+    private readonly Batcher<PostgresQuery> replicaReads;
+    private readonly Batcher<PostgresQuery> primaryReads;
+    private readonly Batcher<PostgresChange> changes;
 
     /// <param name="settings">Says where the servers are, and who reads where.</param>
     /// <param name="serviceName">Stands in <c>application_name</c>.</param>
@@ -45,10 +45,10 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         name = ToName(serviceName);
         logger = loggers.CreateLogger<PostgresTaskStore>();
         servers = new PostgresServers(settings, name, loggers);
-        replicaReads = new(finds => FindAsync(finds, usesReplica: true), turnsOfOthers: 3);
-        primaryReads = new(finds => FindAsync(finds, usesReplica: false), turnsOfOthers: 3);
+        replicaReads = new(finds => FindAsync(finds, usesReplica: true), lingerTurns: 3);
+        primaryReads = new(finds => FindAsync(finds, usesReplica: false), lingerTurns: 3);
         // A commit waits for the disk.
-        changes = new(ChangeTogetherAsync, turnsOfOthers: 0);
+        changes = new(ChangeBatchAsync, lingerTurns: 0);
     }
 
     public bool HasReplica => servers.HasReplica;
@@ -152,7 +152,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
                 await TryReadAsync(connection, queries, after: null, cancel);
                 return;
             }
-            catch (Exception error) when (PostgresErrors.IsOfConnection(error) && tried < ConnectionsTriedMax)
+            catch (Exception error) when (PostgresErrors.IsConnectionError(error) && tried < ConnectionsTriedMax)
             {
                 // It lay in the pool while its server went away. A read can simply be made again.
             }
@@ -263,7 +263,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
         foreach (var query in queries)
         {
-            query.Forget();
+            query.Reset();
             while (await reader.ReadAsync(cancel))
             {
                 query.Take(reader);

@@ -38,20 +38,20 @@ internal static class PostgresErrors
     };
 
     /// <summary>Whether this may be the warning that alone tells of a commit without its standby.</summary>
-    public static bool IsOfCommit(PostgresNotice notice) =>
+    public static bool IsCommitWarning(PostgresNotice notice) =>
         notice.SqlState == Warning && notice.Routine != RaiseRoutine;
 
     /// <summary>
     /// Whether nothing is left of the transaction, and what was in it may be tried in another way: the storage works,
     /// or it has ended a deadlock of several transactions.
     /// </summary>
-    public static bool IsUndone(Exception error) =>
+    public static bool IsRolledBack(Exception error) =>
         error is PostgresException refused
         && (refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
             || !ServerClasses.Contains(refused.SqlState[..2]));
 
     /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
-    public static bool IsOfConnection(Exception error) => error switch
+    public static bool IsConnectionError(Exception error) => error switch
     {
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => false,
         PostgresException refused => refused.SqlState[..2] is "08" or "57",

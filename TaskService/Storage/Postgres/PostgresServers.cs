@@ -54,7 +54,8 @@ internal sealed class PostgresServers : IAsyncDisposable
                 return await primary.OpenConnectionAsync(cancel);
             }
             catch (NpgsqlException error) when (
-                PostgresErrors.IsOfConnection(error) && Stopwatch.GetElapsedTime(started) + RecheckPause < OpenTimeMax)
+                PostgresErrors.IsConnectionError(error)
+                && Stopwatch.GetElapsedTime(started) + RecheckPause < OpenTimeMax)
             {
                 await Task.Delay(RecheckPause, cancel);
                 Recheck();

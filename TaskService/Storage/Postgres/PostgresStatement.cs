@@ -55,7 +55,7 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
     /// <summary>Whether it may go with others in one transaction: it is short, and locks no row of another.</summary>
-    public bool GoesTogether { get; init; }
+    public bool IsBatchable { get; init; }
 
     /// <summary>Where it ends in the write-ahead log, at the latest; null when nobody will read behind it.</summary>
     public string? Position { get; set; }
@@ -100,7 +100,7 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
     public abstract void Take(NpgsqlDataReader reader);
 
     /// <summary>Forgets what a try that broke off has left.</summary>
-    public abstract void Forget();
+    public abstract void Reset();
 
     private sealed class Joined(string sql, ILookup<string, PostgresQuery> finds)
         : PostgresQuery(sql, parameters => parameters.Items.Add(
@@ -119,7 +119,7 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
             }
         }
 
-        public override void Forget() => Each(find => find.Forget());
+        public override void Reset() => Each(find => find.Reset());
 
         private void Each(Action<PostgresQuery> apply)
         {
@@ -169,6 +169,6 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
         }
     }
 
-    public override void Forget() =>
+    public override void Reset() =>
         (Rows, RowCount, Refusal, Characters, IsCut) = ([], 0, null, 0, false);
 }

@@ -66,7 +66,7 @@ internal sealed class PostgresTaskStore(
 
     public string? SchemaVersion { get; private set; }
 
-    public bool LooksAtRequests => calls.HasReplica;
+    public bool NeedsReadConsistency => calls.HasReplica;
 
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection section, string key)
     {
@@ -97,38 +97,38 @@ internal sealed class PostgresTaskStore(
     }
 
     public async ValueTask<bool> CreateAsync(
-        StoredTask task, RememberedCreate? remember, CancellationToken cancel)
+        StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel)
     {
         var insert = new PostgresChange(
-            remember is null ? TaskSql.Insert : InsertWithKey,
+            idempotency is null ? TaskSql.Insert : InsertWithKey,
             parameters =>
             {
                 TaskSql.SetTask(parameters, task);
-                if (remember is not null)
+                if (idempotency is not null)
                 {
-                    KeySql.SetKey(parameters, remember);
+                    KeySql.SetKey(parameters, idempotency);
                 }
             })
         {
             // Nobody else has this id; a key may have been sent twice.
-            GoesTogether = remember is null,
+            IsBatchable = idempotency is null,
         };
-        var tidy = remember is null
-            ? null : new PostgresChange(DeleteExpired, parameters => KeySql.SetExpiry(parameters, remember.Created));
+        var deleteExpired = idempotency is null
+            ? null : new PostgresChange(DeleteExpired, parameters => KeySql.SetExpiry(parameters, idempotency.Created));
         try
         {
-            await calls.ChangeAsync(insert, tidy, cancel);
+            await calls.ChangeAsync(insert, deleteExpired, cancel);
             return insert.RowCount == 1;
         }
         catch (PostgresException error) when (
-            remember is not null && error.SqlState == PostgresErrorCodes.UniqueViolation
+            idempotency is not null && error.SqlState == PostgresErrorCodes.UniqueViolation
             && error.ConstraintName == IdIsTaken)
         {
             return false;
         }
     }
 
-    public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    public async ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel)
     {
         var hasReplica = calls.HasReplica;
         var find = PostgresQuery.Find(
@@ -156,7 +156,7 @@ internal sealed class PostgresTaskStore(
     {
         // Later pages are asked for by whoever sends the answer, which is for the same request.
         var request = StoreRequest.Current;
-        return KeysetPages.WalkAsync(
+        return KeysetPages.StreamAsync(
             query.After ?? "",
             async (after, limit, cancel) =>
             {
@@ -177,7 +177,7 @@ internal sealed class PostgresTaskStore(
             cancel);
     }
 
-    public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) => KeysetPages.WalkAsync(
+    public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) => KeysetPages.StreamAsync(
         TaskSql.AboveAllIds,
         async (before, limit, cancel) =>
         {

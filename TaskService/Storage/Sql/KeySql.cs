@@ -34,7 +34,7 @@ internal static class KeySql
         TaskSql.Set(parameters, "@key", DbType.String, key);
 
     /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
-    public static void SetKey(SqlParameters parameters, RememberedCreate create)
+    public static void SetKey(SqlParameters parameters, IdempotencyRecord create)
     {
         TaskSql.Set(parameters, "@key", DbType.String, create.Key);
         TaskSql.Set(parameters, "@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
@@ -52,7 +52,7 @@ internal static class KeySql
     }
 
     /// <summary>Reads the row of <see cref="Find"/> that the reader stands on.</summary>
-    public static RememberedCreate Read(DbDataReader reader) => new(
+    public static IdempotencyRecord Read(DbDataReader reader) => new(
         reader.GetString(0),
         ParseHash(reader.GetString(1)),
         reader.GetString(2),
@@ -60,7 +60,7 @@ internal static class KeySql
         DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(4) * TimeSpan.TicksPerMicrosecond));
 
     private static void SetExpired(SqlParameters parameters, DateTimeOffset now) =>
-        TaskSql.Set(parameters, "@expired", DbType.Int64, Microseconds(now - RememberedCreate.KeptTime));
+        TaskSql.Set(parameters, "@expired", DbType.Int64, Microseconds(now - IdempotencyRecord.KeptTime));
 
     private static long Microseconds(DateTimeOffset time) =>
         (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;

@@ -30,7 +30,7 @@ internal static class KeysetPages
     /// <param name="start">The id before the first one.</param>
     /// <param name="read">Reads so many items, at most, behind an id.</param>
     /// <param name="cancel">Between two pages, and whatever <paramref name="read"/> makes of it.</param>
-    public static async IAsyncEnumerable<T> WalkAsync<T>(
+    public static async IAsyncEnumerable<T> StreamAsync<T>(
         string start,
         Func<string, int, CancellationToken, ValueTask<KeysetPage<T>>> read,
         [EnumeratorCancellation] CancellationToken cancel)

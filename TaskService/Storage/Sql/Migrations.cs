@@ -19,9 +19,9 @@ internal sealed partial record Migration(int Version, string Name, string Sql)
         SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
 
     /// <summary>
-    /// Whether it may remove or rewrite what is there, which is any statement that is not known to only add something.
+    /// Whether the step may remove or rewrite data: any statement that is not known to only add something does.
     /// </summary>
-    public bool Removes { get; } = CommentOrText().Replace(Sql, " ").Split(';', StringSplitOptions.TrimEntries)
+    public bool IsDestructive { get; } = CommentOrText().Replace(Sql, " ").Split(';', StringSplitOptions.TrimEntries)
         .Any(statement => statement.Length > 0 && !(Adds().IsMatch(statement) && !Rewrites().IsMatch(statement)));
 
     [GeneratedRegex(@"--[^\n]*|/\*.*?\*/|'[^']*'|""[^""]*""", RegexOptions.Singleline)]
@@ -73,9 +73,9 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// <param name="begin">SQL that begins a transaction that no other instance can be in at the same time.</param>
     /// <param name="selectHasTable">SQL that says whether there is a table <c>schema_migrations</c>. A role without the
     /// right to create one can use a schema that is up to date.</param>
-    /// <param name="beforeRemoval">
-    /// Is called within the transaction before a step that <see cref="Migration.Removes"/>, unless this call makes the
-    /// schema from nothing: keeps a copy, or throws so that nothing is applied. Null when someone asked for such steps.
+    /// <param name="beforeDestructive">
+    /// Is called within the transaction before a step that <see cref="Migration.IsDestructive"/>, unless this call
+    /// creates the schema: keeps a copy, or throws so that nothing is applied. Null when such steps are allowed.
     /// </param>
     /// <param name="logger">Is told what was made.</param>
     /// <param name="cancel">Between two steps.</param>
@@ -87,7 +87,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         DbConnection connection,
         string begin,
         string selectHasTable,
-        Action<Migration>? beforeRemoval,
+        Action<Migration>? beforeDestructive,
         ILogger logger,
         CancellationToken cancel)
     {
@@ -108,9 +108,9 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                     return known[^1].Name;
                 }
                 isNew ??= applied.Count == 0;
-                if (known[applied.Count].Removes && isNew == false)
+                if (known[applied.Count].IsDestructive && isNew == false)
                 {
-                    beforeRemoval?.Invoke(known[applied.Count]);
+                    beforeDestructive?.Invoke(known[applied.Count]);
                 }
                 await ApplyAsync(connection, known[applied.Count], hasTable);
                 await ExecuteAsync(connection, "COMMIT");

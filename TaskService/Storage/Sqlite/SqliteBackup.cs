@@ -6,11 +6,11 @@ using TaskService.Storage.FileSystem;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>Copies the file beside itself, before something is removed from it or rewritten.</summary>
-/// <param name="place">That of the file, which is open.</param>
+/// <param name="identity">That of the file, which is open.</param>
 /// <param name="logger">Gets a line with the name of each copy.</param>
-internal sealed class SqliteBackup(SqlitePlace place, ILogger logger)
+internal sealed class SqliteBackup(SqliteFileIdentity identity, ILogger logger)
 {
-    private readonly string path = place.Path;
+    private readonly string path = identity.Path;
 
     /// <summary>
     /// Makes a copy of what is committed, page by page: one file without a log, synced. The caller holds the write
@@ -64,7 +64,7 @@ internal sealed class SqliteBackup(SqlitePlace place, ILogger logger)
             options.UnixCreateMode = File.GetUnixFileMode(path);
         }
         new FileStream(target, options).Dispose();
-        using (var source = new SqliteSession(path, place))
+        using (var source = new SqliteSession(path, identity))
         using (var copy = new SqliteConnection(
             new SqliteConnectionStringBuilder { DataSource = target, Pooling = false }.ToString()))
         {

@@ -7,25 +7,25 @@ namespace TaskService.Storage.Sqlite;
 internal abstract class SqliteChange
 {
     // Its statements belong to the operation of who asked for it. Without a reader there is nothing to carry over.
-    private readonly Operation? asker = Operation.Current is { IsRead: true } current ? current : null;
+    private readonly Operation? parent = Operation.Current is { IsRead: true } current ? current : null;
 
-    protected SqliteChange() => Place = new LinkedListNode<SqliteChange>(this);
+    protected SqliteChange() => QueueNode = new LinkedListNode<SqliteChange>(this);
 
     /// <summary>In the queue, as long as it has not begun.</summary>
-    public LinkedListNode<SqliteChange> Place { get; }
+    public LinkedListNode<SqliteChange> QueueNode { get; }
 
     /// <summary>Makes it, in a transaction that is still to be committed.</summary>
-    public void Make(SqliteSession session)
+    public void Execute(SqliteSession session)
     {
-        if (asker is null)
+        if (parent is null)
         {
-            MakeUnobserved(session);
+            ExecuteUnobserved(session);
             return;
         }
-        Operation.Current = asker;
+        Operation.Current = parent;
         try
         {
-            MakeUnobserved(session);
+            ExecuteUnobserved(session);
         }
         finally
         {
@@ -39,14 +39,14 @@ internal abstract class SqliteChange
     /// <summary>It is not, or nobody knows.</summary>
     public abstract void Fail(Exception error);
 
-    protected abstract void MakeUnobserved(SqliteSession session);
+    protected abstract void ExecuteUnobserved(SqliteSession session);
 }
 
 /// <param name="work">What it does; its result counts once it is on the disk.</param>
-/// <param name="tryTakeBack">Takes it out of the queue, unless it has begun.</param>
+/// <param name="tryDequeue">Takes it out of the queue, unless it has begun.</param>
 /// <param name="logger">Is told when it failed and nobody waited any more.</param>
 internal sealed class SqliteChange<T>(
-    Func<SqliteSession, T> work, Predicate<SqliteChange> tryTakeBack, ILogger logger) : SqliteChange
+    Func<SqliteSession, T> work, Predicate<SqliteChange> tryDequeue, ILogger logger) : SqliteChange
 {
     private readonly TaskCompletionSource<T> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool isAbandoned;
@@ -65,13 +65,13 @@ internal sealed class SqliteChange<T>(
         }
         catch (OperationCanceledException error)
         {
-            if (tryTakeBack(this))
+            if (tryDequeue(this))
             {
                 ended.SetCanceled(cancel);
                 throw;
             }
             isAbandoned = true;
-            throw GivenUpChange.Error("the database", error);
+            throw AbandonedWrite.Error("the database", error);
         }
     }
 
@@ -82,9 +82,9 @@ internal sealed class SqliteChange<T>(
         ended.SetException(error);
         if (isAbandoned)
         {
-            GivenUpChange.Report(logger, error);
+            AbandonedWrite.Report(logger, error);
         }
     }
 
-    protected override void MakeUnobserved(SqliteSession session) => result = work(session);
+    protected override void ExecuteUnobserved(SqliteSession session) => result = work(session);
 }

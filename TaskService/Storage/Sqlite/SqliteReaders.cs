@@ -16,16 +16,16 @@ internal sealed class SqliteReaders : IAsyncDisposable
     // The one that was used last has the most in its cache.
     private readonly ConcurrentStack<SqliteSession> idle = new();
     private readonly string path;
-    private readonly SqlitePlace place;
+    private readonly SqliteFileIdentity identity;
     private readonly bool isReadOnly;
 
     /// <summary>Opens all of them: later, the file may be away for a while.</summary>
     /// <param name="path">Of the file.</param>
-    /// <param name="place">That of the file that is open already.</param>
+    /// <param name="identity">That of the file that is open already.</param>
     /// <param name="isReadOnly">As <see cref="SqliteSession"/> takes it.</param>
-    public SqliteReaders(string path, SqlitePlace place, bool isReadOnly)
+    public SqliteReaders(string path, SqliteFileIdentity identity, bool isReadOnly)
     {
-        (this.path, this.place, this.isReadOnly) = (path, place, isReadOnly);
+        (this.path, this.identity, this.isReadOnly) = (path, identity, isReadOnly);
         try
         {
             for (var i = 0; i < ItemsMax; i++)
@@ -91,8 +91,8 @@ internal sealed class SqliteReaders : IAsyncDisposable
     private SqliteSession Open()
     {
         // Also before, so that none is opened for nothing.
-        place.ThrowIfMoved();
-        var session = new SqliteSession(path, place, isReadOnly);
+        identity.ThrowIfMoved();
+        var session = new SqliteSession(path, identity, isReadOnly);
         session.Run("PRAGMA query_only = ON");
         return session;
     }

@@ -20,16 +20,16 @@ internal sealed class SqliteSession : IDisposable
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">Of the file.</param>
-    /// <param name="place">That of the file that is open already; null to make it when it is missing.</param>
+    /// <param name="identity">That of the file that is open already; null to make it when it is missing.</param>
     /// <param name="isReadOnly">Whether the file must exist, and nothing is created beside it.</param>
     /// <exception cref="StorageException">Another file has its name, or none has.</exception>
-    public SqliteSession(string path, SqlitePlace? place = null, bool isReadOnly = false)
+    public SqliteSession(string path, SqliteFileIdentity? identity = null, bool isReadOnly = false)
     {
         var settings = new SqliteConnectionStringBuilder
         {
             DataSource = isReadOnly ? ReadOnlySource(path) : path,
             Mode = isReadOnly ? SqliteOpenMode.ReadOnly
-                : place is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
+                : identity is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
             Pooling = false,
             // In seconds, the least: SQLite has waited already when the driver begins to try again.
             DefaultTimeout = 1,
@@ -39,7 +39,7 @@ internal sealed class SqliteSession : IDisposable
         {
             Connection.Open();
             // Before anything is read: of an empty file, SQLite would take the log for a leftover and remove it.
-            place?.ThrowIfMoved();
+            identity?.ThrowIfMoved();
             // FULL syncs the log at each commit. On macOS only fullfsync reaches the disk; elsewhere it does nothing.
             Run($"PRAGMA busy_timeout = {BusyTimeMaxMilliseconds}; PRAGMA synchronous = FULL;"
                 + " PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");

@@ -75,15 +75,15 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             {
                 throw new IOException("there is no such file");
             }
-            (session, var place) = SqlitePlace.Open(path, isReadOnly);
-            await (isReadOnly ? CheckSourceAsync(session) : MigrateAsync(session, place, cancel));
-            readers = new SqliteReaders(path, place, isReadOnly);
+            (session, var identity) = SqliteFileIdentity.Open(path, isReadOnly);
+            await (isReadOnly ? CheckSourceAsync(session) : MigrateAsync(session, identity, cancel));
+            readers = new SqliteReaders(path, identity, isReadOnly);
             if (isReadOnly)
             {
                 session.Dispose();
                 return;
             }
-            writer = new SqliteWriter(session, place, path, logger);
+            writer = new SqliteWriter(session, identity, path, logger);
             writer.Start();
         }
         catch (Exception error)
@@ -99,19 +99,19 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
     }
 
     public async ValueTask<bool> CreateAsync(
-        StoredTask task, RememberedCreate? remember, CancellationToken cancel)
+        StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        var change = writer!.Begin(session => Create(session, task, remember));
-        if (remember is not null)
+        var change = writer!.Begin(session => Create(session, task, idempotency));
+        if (idempotency is not null)
         {
-            unfinished[remember.Key] = change.Ended;
-            _ = ForgetAsync(remember.Key, change.Ended);
+            unfinished[idempotency.Key] = change.Ended;
+            _ = ForgetAsync(idempotency.Key, change.Ended);
         }
         return await change.WaitAsync(cancel);
     }
 
-    public async ValueTask<RememberedCreate?> FindKeyAsync(string key, CancellationToken cancel)
+    public async ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel)
     {
         if (unfinished.TryGetValue(key, out var ended))
         {
@@ -124,14 +124,14 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         readers!.ReadAsync(session => Find(session, id), cancel);
 
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel) =>
-        KeysetPages.WalkAsync(
+        KeysetPages.StreamAsync(
             query.After ?? "",
             (after, items, cancelPage) => readers!.ReadAsync(
                 session => ReadPage(session, query, after, items), cancelPage),
             cancel);
 
     public IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel) =>
-        KeysetPages.WalkAsync(
+        KeysetPages.StreamAsync(
             TaskSql.AboveAllIds,
             (before, items, cancelPage) => readers!.ReadAsync(
                 session => ReadIds(session, before, items), cancelPage),
@@ -183,13 +183,13 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         Durable.RequireWritable(Path.GetDirectoryName(target)!);
     }
 
-    private async Task MigrateAsync(SqliteSession session, SqlitePlace place, CancellationToken cancel)
+    private async Task MigrateAsync(SqliteSession session, SqliteFileIdentity identity, CancellationToken cancel)
     {
         if (session.Scalar("PRAGMA journal_mode = WAL") is not "wal")
         {
             throw new IOException("no write-ahead log can be kept there");
         }
-        var backup = new SqliteBackup(place, logger);
+        var backup = new SqliteBackup(identity, logger);
         SchemaVersion = await Migrations.Embedded("sqlite").ApplyAsync(
             session.Connection,
             "BEGIN IMMEDIATE",
@@ -199,7 +199,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
             cancel);
         new TutorialTable(session, path, backup, logger).TakeOver();
         Probe(session, isWriting: false);
-        place.WatchLog();
+        identity.WatchLog();
     }
 
     /// <exception cref="StorageException">It would have to be changed first, or is not of this service.</exception>
@@ -274,13 +274,13 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         return true;
     }
 
-    private bool Create(SqliteSession session, StoredTask task, RememberedCreate? remember)
+    private bool Create(SqliteSession session, StoredTask task, IdempotencyRecord? idempotency)
     {
-        if (remember is null)
+        if (idempotency is null)
         {
             return session.Execute(TaskSql.Insert, command => TaskSql.SetTask(command, task)) == 1;
         }
-        if (FindKey(session, remember.Key) is { } known && !known.IsExpired(remember.Created))
+        if (FindKey(session, idempotency.Key) is { } known && !known.IsExpired(idempotency.Created))
         {
             // With the same key again, the client gets the answer that the other process gave.
             throw new StorageException(
@@ -290,11 +290,11 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         {
             return false;
         }
-        session.Execute(KeySql.Insert, command => KeySql.SetKey(command, remember));
+        session.Execute(KeySql.Insert, command => KeySql.SetKey(command, idempotency));
         if (--createsUntilExpiry <= 0)
         {
             createsUntilExpiry = ExpiryItems;
-            session.Execute(KeySql.DeleteExpired, command => KeySql.SetExpiry(command, remember.Created));
+            session.Execute(KeySql.DeleteExpired, command => KeySql.SetExpiry(command, idempotency.Created));
         }
         return true;
     }
@@ -310,9 +310,9 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         return task;
     }
 
-    private static RememberedCreate? FindKey(SqliteSession session, string key)
+    private static IdempotencyRecord? FindKey(SqliteSession session, string key)
     {
-        RememberedCreate? known = null;
+        IdempotencyRecord? known = null;
         session.Query(KeySql.Find, command => KeySql.SetName(command, key), row =>
         {
             known = KeySql.Read(row);

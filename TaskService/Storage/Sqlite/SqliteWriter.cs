@@ -9,10 +9,10 @@ namespace TaskService.Storage.Sqlite;
 /// the disk; one that fails takes no others with it. In its queue are no more than there are requests.
 /// </summary>
 /// <param name="session">Its own, from now on.</param>
-/// <param name="place">Is asked before each transaction whether the file is still there.</param>
+/// <param name="identity">Checked before each transaction: the file must still be there.</param>
 /// <param name="path">Of the file, for messages.</param>
 /// <param name="logger">Is told of changes that failed when nobody waited any more.</param>
-internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, string path, ILogger logger)
+internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity identity, string path, ILogger logger)
     : IAsyncDisposable
 {
     /// <summary>Of a transaction.</summary>
@@ -38,11 +38,11 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
     /// </param>
     public SqliteChange<T> Begin<T>(Func<SqliteSession, T> work)
     {
-        var change = new SqliteChange<T>(work, TryTakeBack, logger);
+        var change = new SqliteChange<T>(work, TryDequeue, logger);
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(isEnding, this);
-            queue.AddLast(change.Place);
+            queue.AddLast(change.QueueNode);
             Monitor.Pulse(gate);
         }
         return change;
@@ -60,14 +60,14 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
     }
 
     /// <returns>False when it has begun.</returns>
-    private bool TryTakeBack(SqliteChange change)
+    private bool TryDequeue(SqliteChange change)
     {
         lock (gate)
         {
-            var isWaiting = change.Place.List is not null;
+            var isWaiting = change.QueueNode.List is not null;
             if (isWaiting)
             {
-                queue.Remove(change.Place);
+                queue.Remove(change.QueueNode);
             }
             return isWaiting;
         }
@@ -77,7 +77,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
     {
         while (TakeBatch() is { Count: > 0 } batch)
         {
-            Make(batch);
+            Execute(batch);
         }
         session.Dispose();
         ended.SetResult();
@@ -102,7 +102,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
         return batch;
     }
 
-    private void Make(List<SqliteChange> changes)
+    private void Execute(List<SqliteChange> changes)
     {
         if (TryCommit(changes, out var error, out var isOfChange))
         {
@@ -116,7 +116,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
         else
         {
             // One of them is at fault, or there is no room for all of them.
-            changes.ForEach(change => Make([change]));
+            changes.ForEach(change => Execute([change]));
         }
     }
 
@@ -130,12 +130,12 @@ internal sealed class SqliteWriter(SqliteSession session, SqlitePlace place, str
         (error, isOfChange) = (null, false);
         try
         {
-            place.ThrowIfMoved();
+            identity.ThrowIfMoved();
             EndTransaction();
             session.Execute("BEGIN IMMEDIATE");
             isOfChange = true;
             var before = raw.sqlite3_total_changes(session.Connection.Handle);
-            changes.ForEach(change => change.Make(session));
+            changes.ForEach(change => change.Execute(session));
             isOfChange = false;
             session.Execute("COMMIT");
             HasFailed &= raw.sqlite3_total_changes(session.Connection.Handle) == before;

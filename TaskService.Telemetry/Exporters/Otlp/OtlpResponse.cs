@@ -5,10 +5,10 @@ using System.Net.Http.Headers;
 namespace TaskService.Telemetry.Exporters.Otlp;
 
 /// <summary>
-/// The last answer of a receiver, of which the exporter tells no more than that it was not success
+/// The last response of a receiver, of which the exporter tells no more than that it was not success
 /// (https://opentelemetry.io/docs/specs/otlp/#failures and #failures-1).
 /// </summary>
-internal sealed class OtlpAnswer : DelegatingHandler
+internal sealed class OtlpResponse : DelegatingHandler
 {
     private const int ContentBytesMax = 4 * 1024 * 1024;
 
@@ -19,7 +19,7 @@ internal sealed class OtlpAnswer : DelegatingHandler
     private int? grpcStatus;
     private TimeSpan? pause;
 
-    public OtlpAnswer()
+    public OtlpResponse()
         : base(new SocketsHttpHandler { ActivityHeadersPropagator = null, AllowAutoRedirect = false })
     {
     }
@@ -39,55 +39,55 @@ internal sealed class OtlpAnswer : DelegatingHandler
     };
 
     /// <summary>How long the receiver asks to wait; zero when it does not say.</summary>
-    public TimeSpan PauseMin => pause ?? TimeSpan.Zero;
+    public TimeSpan RetryDelayMin => pause ?? TimeSpan.Zero;
 
     /// <summary>Until another comes, there was none.</summary>
-    public void Forget() => (status, grpcStatus, pause) = (null, null, null);
+    public void Reset() => (status, grpcStatus, pause) = (null, null, null);
 
     public override string ToString() =>
         grpcStatus is not null ? $"answered grpc-status {grpcStatus}"
         : status is not null ? $"answered {(int)status}"
-        : "did not answer";
+        : "did not response";
 
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var answer = base.Send(request, cancellationToken);
-        Keep(answer);
-        return answer;
+        var response = base.Send(request, cancellationToken);
+        Keep(response);
+        return response;
     }
 
     protected override async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var answer = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
+        var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         try
         {
             // The status of gRPC comes after the content.
-            await answer.Content.LoadIntoBufferAsync(ContentBytesMax, cancellationToken).ConfigureAwait(false);
+            await response.Content.LoadIntoBufferAsync(ContentBytesMax, cancellationToken).ConfigureAwait(false);
         }
         catch
         {
-            answer.Dispose();
+            response.Dispose();
             throw;
         }
-        Keep(answer);
-        return answer;
+        Keep(response);
+        return response;
     }
 
-    private void Keep(HttpResponseMessage answer)
+    private void Keep(HttpResponseMessage response)
     {
-        status = answer.StatusCode;
-        grpcStatus = int.TryParse(Text(answer, "grpc-status"), CultureInfo.InvariantCulture, out var code)
+        status = response.StatusCode;
+        grpcStatus = int.TryParse(Text(response, "grpc-status"), CultureInfo.InvariantCulture, out var code)
             ? code
             : null;
         pause = grpcStatus is null
-            ? RetryAfter(answer.Headers)
-            : GrpcRetryInfo.Find(Text(answer, "grpc-status-details-bin") ?? "");
+            ? RetryAfter(response.Headers)
+            : GrpcRetryInfo.Find(Text(response, "grpc-status-details-bin") ?? "");
     }
 
-    // An answer without content has it in the headers.
-    private static string? Text(HttpResponseMessage answer, string name) =>
-        answer.TrailingHeaders.TryGetValues(name, out var values) || answer.Headers.TryGetValues(name, out values)
+    // a response without content has it in the headers.
+    private static string? Text(HttpResponseMessage response, string name) =>
+        response.TrailingHeaders.TryGetValues(name, out var values) || response.Headers.TryGetValues(name, out values)
             ? values.First()
             : null;
 

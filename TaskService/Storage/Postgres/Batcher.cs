@@ -7,27 +7,27 @@ namespace TaskService.Storage.Postgres;
 /// that it wakes on both sides serve many.
 /// </summary>
 /// <param name="send">Sends some items and waits for what comes of them; when it fails, it fails for all.</param>
-/// <param name="turnsOfOthers">
+/// <param name="lingerTurns">
 /// How often all who are ready get their turn before the next trip: those whom the last one has woken go on, and
 /// others get here, since a trip costs much the same for one item and for ten. 0 where a trip takes so long that they
 /// are here by its end.
 /// </param>
-internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
+internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
 {
-    private const int UnderWayMax = 4;
-    private const int ItemsMax = 128;
+    private const int BatchesInFlightMax = 4;
+    private const int BatchItemsMax = 128;
 
     // So many are worth a trip, whoever else may come.
-    private const int ItemsEnough = 16;
+    private const int LingerItemsMax = 16;
 
     // Where a round trip takes less, waiting for the one under way costs less than another one; where it takes longer,
     // or hangs, others go meanwhile.
-    private static readonly TimeSpan NewTimeMax = TimeSpan.FromMilliseconds(2);
-    private static readonly TimeSpan WaitTimeMax = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RecentTimeMax = TimeSpan.FromMilliseconds(2);
+    private static readonly TimeSpan OverdueTimeMin = TimeSpan.FromSeconds(1);
 
     private readonly Queue<Waiter> waiting = new();
-    private int underWay;
-    private int underWayAndNew;
+    private int inFlight;
+    private int inFlightAndRecent;
 
     /// <summary>Sends an item, by itself or with others.</summary>
     /// <param name="item">Goes once.</param>
@@ -54,35 +54,35 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
         lock (waiting)
         {
             waiting.Enqueue(waiter);
-            BeginIfNeeded();
+            StartIfNeeded();
         }
         return waiter;
     }
 
     // Within the lock.
-    private void BeginIfNeeded()
+    private void StartIfNeeded()
     {
-        if (waiting.Count > 0 && underWayAndNew == 0 && underWay < UnderWayMax)
+        if (waiting.Count > 0 && inFlightAndRecent == 0 && inFlight < BatchesInFlightMax)
         {
-            underWay++;
-            underWayAndNew++;
+            inFlight++;
+            inFlightAndRecent++;
             // On behalf of nobody: what is ambient of a request does not come along.
-            ThreadPool.UnsafeQueueUserWorkItem(static trips => _ = trips.GoAsync(), this, preferLocal: true);
+            ThreadPool.UnsafeQueueUserWorkItem(static batcher => _ = batcher.RunAsync(), this, preferLocal: true);
         }
     }
 
-    private async Task GoAsync()
+    private async Task RunAsync()
     {
-        for (var isNew = true; Take(isNew) is { Count: > 0 } waiters;)
+        for (var isRecent = true; Take(isRecent) is { Count: > 0 } waiters;)
         {
             try
             {
-                isNew = true;
+                isRecent = true;
                 var sending = send(waiters.ConvertAll(waiter => waiter.Item));
-                isNew = sending.IsCompleted || await Task.WhenAny(sending, Task.Delay(NewTimeMax)) == sending;
-                if (!isNew)
+                isRecent = sending.IsCompleted || await Task.WhenAny(sending, Task.Delay(RecentTimeMax)) == sending;
+                if (!isRecent)
                 {
-                    LetOthersGo();
+                    AllowNextBatch();
                 }
                 await sending;
                 waiters.ForEach(waiter => waiter.SetResult());
@@ -92,67 +92,67 @@ internal sealed class RoundTrips<T>(Func<List<T>, Task> send, int turnsOfOthers)
                 if (PostgresErrors.Translate(error) is not null)
                 {
                     // Whoever has waited for long would fail in the same way, but later still.
-                    waiters.AddRange(TakeLate());
+                    waiters.AddRange(TakeOverdue());
                 }
                 waiters.ForEach(waiter => waiter.Fail(error));
             }
-            await LetOthersComeAsync(waiters.Count);
+            await LingerAsync(waiters.Count);
         }
     }
 
-    private async ValueTask LetOthersComeAsync(int woken)
+    private async ValueTask LingerAsync(int woken)
     {
-        for (var turn = 0; turn < turnsOfOthers && woken + waiting.Count > 1 && waiting.Count < ItemsEnough; turn++)
+        for (var turn = 0; turn < lingerTurns && woken + waiting.Count > 1 && waiting.Count < LingerItemsMax; turn++)
         {
             await Task.Yield();
         }
     }
 
-    private void LetOthersGo()
+    private void AllowNextBatch()
     {
         lock (waiting)
         {
-            underWayAndNew--;
-            BeginIfNeeded();
+            inFlightAndRecent--;
+            StartIfNeeded();
         }
     }
 
-    /// <param name="wasNew">Whether the trip that has ended counts as new still.</param>
+    /// <param name="wasRecent">Whether the trip that has ended counts as new still.</param>
     /// <returns>Those who go next; when there are none, this way has ended.</returns>
-    private List<Waiter> Take(bool wasNew)
+    private List<Waiter> Take(bool wasRecent)
     {
         lock (waiting)
         {
-            underWayAndNew -= wasNew ? 1 : 0;
-            var taken = new List<Waiter>(Math.Min(waiting.Count, ItemsMax));
-            while (taken.Count < ItemsMax && waiting.TryDequeue(out var waiter))
+            inFlightAndRecent -= wasRecent ? 1 : 0;
+            var taken = new List<Waiter>(Math.Min(waiting.Count, BatchItemsMax));
+            while (taken.Count < BatchItemsMax && waiting.TryDequeue(out var waiter))
             {
                 if (waiter.TryTake())
                 {
                     taken.Add(waiter);
                 }
             }
-            underWayAndNew += taken.Count == 0 ? 0 : 1;
-            underWay -= taken.Count == 0 ? 1 : 0;
+            inFlightAndRecent += taken.Count == 0 ? 0 : 1;
+            inFlight -= taken.Count == 0 ? 1 : 0;
             return taken;
         }
     }
 
-    private List<Waiter> TakeLate()
+    private List<Waiter> TakeOverdue()
     {
-        var late = new List<Waiter>();
+        var overdue = new List<Waiter>();
         lock (waiting)
         {
-            while (waiting.TryPeek(out var first) && Stopwatch.GetElapsedTime(first.Since) > WaitTimeMax)
+            while (waiting.TryPeek(out var first) && Stopwatch.GetElapsedTime(first.Since) > OverdueTimeMin)
             {
                 waiting.Dequeue();
                 if (first.TryTake())
                 {
-                    late.Add(first);
+                    overdue.Add(first);
                 }
             }
         }
-        return late;
+        return overdue;
     }
 
     /// <summary>An item that is to go; its task ends with the trip.</summary>

@@ -7,7 +7,7 @@ namespace TaskService.Storage.Sqlite;
 /// goes on writing into what was removed, and with the process all that was acknowledged meanwhile would be gone. One
 /// that opens another file of the name would even remove the log beside it.
 /// </summary>
-internal sealed class SqlitePlace
+internal sealed class SqliteFileIdentity
 {
     private const string Descriptors = "/proc/self/fd";
 
@@ -15,7 +15,7 @@ internal sealed class SqlitePlace
     private readonly string? descriptor;
     private string? logDescriptor;
 
-    private SqlitePlace(string path, HashSet<string> openBefore)
+    private SqliteFileIdentity(string path, HashSet<string> openBefore)
     {
         (Path, this.openBefore) = (path, openBefore);
         descriptor = DescriptorOf(path);
@@ -27,12 +27,12 @@ internal sealed class SqlitePlace
     private string LogPath => Path + "-wal";
 
     /// <summary>Opens the file.</summary>
-    public static (SqliteSession Session, SqlitePlace Place) Open(string path, bool isReadOnly)
+    public static (SqliteSession Session, SqliteFileIdentity Place) Open(string path, bool isReadOnly)
     {
         var before = OpenFiles().ToHashSet(StringComparer.Ordinal);
         var session = new SqliteSession(path, isReadOnly: isReadOnly);
         var real = (string)session.Scalar("SELECT file FROM pragma_database_list WHERE name = 'main'")!;
-        return (session, new SqlitePlace(real, before));
+        return (session, new SqliteFileIdentity(real, before));
     }
 
     /// <summary>Watches the log as well, which is open from the first transaction on.</summary>

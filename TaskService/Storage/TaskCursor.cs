@@ -1,14 +1,14 @@
 namespace TaskService.Storage;
 
 /// <summary>
-/// Goes through the places of a table, a page at a time. By hand, since it has nothing to wait for: what the compiler
+/// Goes through the slots of a table, a page at a time. By hand, since it has nothing to wait for: what the compiler
 /// makes of a method with <c>yield</c> took 25 ns more a task, an eighth of a list.
 /// </summary>
-/// <param name="copy">Copies the places behind one, or the first ones when that is null, and says how many.</param>
-/// <param name="select">What is to be seen of a place; null when it is passed over.</param>
+/// <param name="copy">Copies the slots behind one, or the first ones when that is null, and says how many.</param>
+/// <param name="select">What is to be seen of a slot; null when it is passed over.</param>
 /// <param name="cancel">Ends it.</param>
-internal sealed class TaskWalk<T>(
-    Func<TaskPlace?, TaskPlace[], int> copy, Func<TaskPlace, T?> select, CancellationToken cancel)
+internal sealed class TaskCursor<T>(
+    Func<TaskSlot?, TaskSlot[], int> copy, Func<TaskSlot, T?> select, CancellationToken cancel)
     : IAsyncEnumerable<T>
     where T : class
 {
@@ -18,12 +18,12 @@ internal sealed class TaskWalk<T>(
         new Enumerator(copy, select, cancel, cancellationToken);
 
     private sealed class Enumerator(
-        Func<TaskPlace?, TaskPlace[], int> copy,
-        Func<TaskPlace, T?> select,
+        Func<TaskSlot?, TaskSlot[], int> copy,
+        Func<TaskSlot, T?> select,
         CancellationToken cancel,
         CancellationToken alsoCancel) : IAsyncEnumerator<T>
     {
-        private readonly TaskPlace[] page = new TaskPlace[PageItems];
+        private readonly TaskSlot[] page = new TaskSlot[PageItems];
         private int count;
         private int next;
         private bool isOver;

@@ -9,7 +9,7 @@ namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>What comes while others are under way goes together, and nobody suffers from the company.</summary>
 [Trait("Suite", "long")]
-public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
+public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
     private const int Clients = 40;
     private const string Patient = "command-timeout: 60";
@@ -259,11 +259,11 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
     {
         var hangs = new TaskCompletionSource();
         var began = false;
-        var trips = new RoundTrips<int>(items =>
+        var trips = new Batcher<int>(items =>
         {
             Volatile.Write(ref began, true);
             return items.Contains(1) ? hangs.Task : Task.CompletedTask;
-        }, turnsOfOthers: 3);
+        }, lingerTurns: 3);
         var first = trips.SendAsync(1, CancellationToken.None);
         await Until.TrueAsync(() => Volatile.Read(ref began), "the first on its way");
         // It comes alone, and nobody after it.
@@ -284,12 +284,12 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
         var sent = new ConcurrentBag<string>();
         var trips = 0;
         var hangs = new TaskCompletionSource();
-        var all = new RoundTrips<string>(async items =>
+        var all = new Batcher<string>(async items =>
         {
             items.ForEach(sent.Add);
             Interlocked.Increment(ref trips);
             await hangs.Task;
-        }, turnsOfOthers: 3);
+        }, lingerTurns: 3);
         var waiting = new List<Task>();
         await Until.TrueAsync(
             () =>
@@ -318,12 +318,12 @@ public sealed class RoundTripsTests(PostgresFixture servers) : IClassFixture<Pos
         var sent = new ConcurrentBag<string>();
         var hangs = new TaskCompletionSource();
         var trips = 0;
-        var all = new RoundTrips<string>(items =>
+        var all = new Batcher<string>(items =>
         {
             items.ForEach(sent.Add);
             Interlocked.Increment(ref trips);
             return hangs.Task;
-        }, turnsOfOthers: 0);
+        }, lingerTurns: 0);
         var went = new List<Task>();
         await Until.TrueAsync(
             () =>

@@ -7,7 +7,7 @@ namespace TaskService.Telemetry.Exporters;
 /// <param name="Sent">Taken by the exporter.</param>
 /// <param name="Queued">They wait, or are in a call of the exporter.</param>
 /// <param name="Dropped">By each <see cref="DropReason"/>, also where it is 0.</param>
-public sealed record ExporterBooks(
+public sealed record ExporterCounts(
     long Produced, long Sent, long Queued, IReadOnlyDictionary<string, long> Dropped);
 
 /// <summary>Why a record was dropped, as metrics and books call it.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>Tells files and directories apart, whatever names and links lead to them.</summary>
-internal static partial class FilePlace
+internal static partial class FileIdentity
 {
     private const int WorkingDirectory = -100;
     private const uint MaskInode = 0x100;

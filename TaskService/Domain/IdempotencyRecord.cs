@@ -9,7 +9,7 @@ namespace TaskService.Domain;
 /// <param name="TaskId">The task that was made; it may have been changed or deleted since.</param>
 /// <param name="Version">The version in which it was made.</param>
 /// <param name="Created">When.</param>
-internal sealed record RememberedCreate(
+internal sealed record IdempotencyRecord(
     string Key, UInt128 BodyHash, string TaskId, TaskVersion Version, DateTimeOffset Created)
 {
     public static readonly TimeSpan KeptTime = TimeSpan.FromHours(24);

@@ -3,7 +3,7 @@ using TaskService.Domain;
 namespace TaskService.Storage;
 
 /// <summary>A change that has begun, and that nobody waits for any more, since its request has no time left.</summary>
-internal static class GivenUpChange
+internal static class AbandonedWrite
 {
     /// <param name="what">Takes so long, such as the disk.</param>
     /// <param name="cancelled">Ended the wait.</param>
