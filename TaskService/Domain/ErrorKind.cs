@@ -17,7 +17,7 @@ internal enum ErrorKind
     /// <summary>This idempotency key was used for another task.</summary>
     KeyReused,
 
-    /// <summary>The storage cannot be reached, or refused; whether a change was made is not known.</summary>
+    /// <summary>The storage cannot be reached, or refused; the outcome of a change is unknown.</summary>
     StorageUnavailable,
 
     /// <summary>The storage has no room; the change was not made.</summary>

@@ -20,31 +20,32 @@ namespace TaskService.Domain;
 internal interface ITaskStore : IAsyncDisposable
 {
     /// <summary>
-    /// Whether it looks at <see cref="StoreRequest.Current"/>, which then is to be set before it is called for a
-    /// request.
+    /// Whether read consistency across servers depends on <see cref="StoreRequest.Current"/>, which then must be set
+    /// before the store is called for a request.
     /// </summary>
     bool NeedsReadConsistency => false;
 
     /// <summary>
-    /// Creates what is missing, migrates what is old, and reads what must be in memory. Called once, first.
+    /// Creates the storage if it is missing, migrates its schema, and loads what the engine keeps in memory. Called
+    /// once, first.
     /// </summary>
     /// <exception cref="StorageException">It cannot be opened; the message says in one line what, where and
     /// why.</exception>
     Task OpenAsync(CancellationToken cancel);
 
-    /// <summary>Stores a new task and, as durably, that it was made under an idempotency key.</summary>
+    /// <summary>Stores a new task and, as durably, the record of its idempotency key.</summary>
     /// <param name="task">The task.</param>
-    /// <param name="idempotency">Replaces what is remembered under the same key, expired; null when there is no
-    /// key.</param>
+    /// <param name="idempotency">Replaces an expired record of the same key; null when the request has no key.</param>
     /// <param name="cancel">Until the change has begun.</param>
-    /// <returns>False, and nothing is changed, when the id is taken, or the key by another process meanwhile.</returns>
+    /// <returns>False, and nothing is changed, when the id is taken, or another process took the key
+    /// meanwhile.</returns>
     ValueTask<bool> CreateAsync(StoredTask task, IdempotencyRecord? idempotency, CancellationToken cancel);
 
     /// <summary>
     /// Waits for the end of a create with this key that has begun; one of another process may be waited for by
     /// <see cref="CreateAsync"/> instead.
     /// </summary>
-    /// <returns>What is remembered under this idempotency key, expired or not; null when nothing is.</returns>
+    /// <returns>The record of this idempotency key, expired or not; null when there is none.</returns>
     ValueTask<IdempotencyRecord?> FindKeyAsync(string key, CancellationToken cancel);
 
     /// <returns>The task, or null when no task has this id.</returns>
@@ -57,8 +58,8 @@ internal interface ITaskStore : IAsyncDisposable
     IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel);
 
     /// <summary>
-    /// Another number after each change that was made, before its method returns: what was listed between two equal
-    /// ones is what there is. Null when the engine cannot know, since others change its tasks, too.
+    /// A number that differs after each change, before the method of the change returns: a list that was read between
+    /// two equal revisions is current. Null when other processes can change the tasks, too.
     /// </summary>
     long? Revision { get; }
 
@@ -70,7 +71,7 @@ internal interface ITaskStore : IAsyncDisposable
     /// <summary>The file or directory of this machine that holds the tasks; null when none does.</summary>
     string? Place => null;
 
-    /// <summary>Streams all ids, the highest first; what changes meanwhile may be seen or not.</summary>
+    /// <summary>Streams all ids, the highest first; concurrent changes may be seen or not.</summary>
     IAsyncEnumerable<string> ListIdsDescendingAsync(CancellationToken cancel);
 
     /// <summary>Replaces the task with this id.</summary>
@@ -86,7 +87,7 @@ internal interface ITaskStore : IAsyncDisposable
     /// cref="ErrorKind.VersionMismatch"/>.</returns>
     ValueTask<ErrorKind?> DeleteAsync(string id, TaskVersion? expected, CancellationToken cancel);
 
-    /// <summary>Returns when changes can be taken.</summary>
-    /// <exception cref="StorageException">They cannot; the message says why.</exception>
+    /// <summary>Readiness probe: returns when the engine accepts changes.</summary>
+    /// <exception cref="StorageException">It does not; the message says why.</exception>
     ValueTask PingAsync(CancellationToken cancel);
 }

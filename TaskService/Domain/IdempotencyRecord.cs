@@ -1,14 +1,13 @@
 namespace TaskService.Domain;
 
 /// <summary>
-/// What came of a create that carried an idempotency key, kept so that a client which did not get the answer can ask
-/// again.
+/// The result of a create that carried an idempotency key, kept so that a client whose response was lost can retry.
 /// </summary>
 /// <param name="Key">Chosen by the client, 1 to <see cref="TodoListService.KeyCharactersMax"/> characters.</param>
-/// <param name="BodyHash">Of what was sent: the same key with something else is a mistake.</param>
-/// <param name="TaskId">The task that was made; it may have been changed or deleted since.</param>
-/// <param name="Version">The version in which it was made.</param>
-/// <param name="Created">When.</param>
+/// <param name="BodyHash">Of the request body: the same key with another body is a mistake of the client.</param>
+/// <param name="TaskId">The task that was created; it may have been changed or deleted since.</param>
+/// <param name="Version">The version in which it was created.</param>
+/// <param name="Created">Time of the create.</param>
 internal sealed record IdempotencyRecord(
     string Key, UInt128 BodyHash, string TaskId, TaskVersion Version, DateTimeOffset Created)
 {
@@ -17,8 +16,8 @@ internal sealed record IdempotencyRecord(
     public bool IsExpired(DateTimeOffset now) => now - Created >= KeptTime;
 }
 
-/// <summary>The key of a create and the hash of what was sent with it.</summary>
+/// <summary>The idempotency key of a create and the hash of the request body.</summary>
 internal readonly record struct IdempotencyKey(string Text, UInt128 BodyHash);
 
-/// <summary>What came of a create: the task's id and version, or why it was refused.</summary>
+/// <summary>The result of a create: the task's id and version, or why it was refused.</summary>
 internal readonly record struct CreateOutcome(string TaskId, TaskVersion Version, ErrorKind? Refusal = null);

@@ -1,17 +1,17 @@
 namespace TaskService.Domain;
 
 /// <summary>
-/// What an engine with several servers must know of the request that it works for. It goes along by itself, so that
-/// other engines have nothing to do with it.
+/// The context of a request for engines with several servers, for read-your-writes consistency. It is ambient, so that
+/// other engines need not pass it on.
 /// </summary>
 /// <param name="key">Verb and path, such as <c>GET /tasks</c>.</param>
 /// <param name="isRead">Whether it changes nothing.</param>
-/// <param name="readAfter">A position that what is read must have reached; null when any will do.</param>
+/// <param name="readAfter">A log position that the server must have reached to be read; null for any.</param>
 internal sealed class StoreRequest(string key, bool isRead, string? readAfter)
 {
     private static readonly AsyncLocal<StoreRequest?> Ambient = new();
 
-    /// <summary>The one that this code works for; null outside of any.</summary>
+    /// <summary>The current request; null outside of any.</summary>
     public static StoreRequest? Current
     {
         get => Ambient.Value;
@@ -24,9 +24,10 @@ internal sealed class StoreRequest(string key, bool isRead, string? readAfter)
 
     public string? ReadAfter => readAfter;
 
-    /// <summary>Set by the engine once it has tried a change: what is read from then on must not be old.</summary>
+    /// <summary>Set by the engine once it has tried a change: later reads of this request must not be stale.</summary>
     public bool MustBeCurrent { get; set; }
 
-    /// <summary>Set by the engine: what a later read sends to see the changes of this request.</summary>
+    /// <summary>Set by the engine: the log position that a later read must reach to see this request's
+    /// changes.</summary>
     public string? Position { get; set; }
 }

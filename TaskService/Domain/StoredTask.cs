@@ -10,14 +10,14 @@ internal sealed class StoredTask(string id, TaskEntry entry) : IEquatable<Stored
 
     public TaskEntry Entry => entry;
 
-    /// <summary>Computed when it is asked for, which a task that is replaced before anyone reads it never is.</summary>
+    /// <summary>Computed on first use: a task that is replaced before it is read needs no version.</summary>
     public TaskVersion Version
     {
         get
         {
             if (!hasVersion)
             {
-                // Who comes at the same time writes the same bits.
+                // No lock: concurrent callers compute and write the same value.
                 version = entry.ComputeVersion();
                 hasVersion = true;
             }
@@ -26,8 +26,8 @@ internal sealed class StoredTask(string id, TaskEntry entry) : IEquatable<Stored
     }
 
     /// <summary>
-    /// Room for a layer above to keep what it made of this task, so that it is made once; null until then. It goes with
-    /// the task: a changed one is another object. No rule and no engine looks at it.
+    /// A cache slot for a layer above: its encoding of this task, made once; null until then. A changed task is another
+    /// object, so the cache is never stale. The domain and the engines do not use it.
     /// </summary>
     public object? CachedRepresentation { get; set; }
 

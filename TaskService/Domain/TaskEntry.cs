@@ -7,15 +7,16 @@ using System.Text;
 namespace TaskService.Domain;
 
 /// <summary>
-/// What a task says. A value: entries with the same content are equal. One that breaks a rule cannot be made.
+/// The content of a task, a value: entries with the same content are equal. An entry that breaks a rule cannot be
+/// constructed.
 /// </summary>
-/// <exception cref="ArgumentException">A rule is broken; who maps into the domain asks the rules first.</exception>
+/// <exception cref="ArgumentException">A rule is broken; mappings into the domain validate first.</exception>
 internal sealed record TaskEntry
 {
     public const int TitleCharactersMax = 1_000;
     public const int DescriptionCharactersMax = 10_000;
 
-    // Of DueDate, -1 when there is none: a third of what it takes itself.
+    // Ticks of DueDate, -1 for none: a third of the memory of a DateTimeOffset?.
     private readonly long dueTicks = -1;
 
     /// <summary>1 to <see cref="TitleCharactersMax"/> Unicode code points.</summary>
@@ -39,14 +40,14 @@ internal sealed record TaskEntry
         init => dueTicks = value is { } due ? due.UtcTicks - (due.UtcTicks % TimeSpan.TicksPerMicrosecond) : -1;
     }
 
-    /// <summary>What is wrong with a title, in words that follow its name; null when nothing is.</summary>
+    /// <summary>Validates a title: the problem, in words that follow the name of the field; null for none.</summary>
     public static string? TitleProblem(string title) =>
         title.Length == 0 ? "must not be empty" : TextProblem(title, TitleCharactersMax);
 
-    /// <summary>What is wrong with a description, in words that follow its name; null when nothing is.</summary>
+    /// <summary>Validates a description, as <see cref="TitleProblem"/> a title.</summary>
     public static string? DescriptionProblem(string description) => TextProblem(description, DescriptionCharactersMax);
 
-    /// <summary>What no text of a task may hold, because not every engine can keep it; null when it is fine.</summary>
+    /// <summary>Validates the characters of a text: some engines cannot store all; null when it is valid.</summary>
     public static string? CharacterProblem(ReadOnlySpan<char> text)
     {
         if (text.Contains('\0'))
@@ -89,7 +90,7 @@ internal sealed record TaskEntry
         ArrayPool<byte>.Shared.Return(buffer);
         return version;
 
-        // The length goes before the text, so that no two tasks share their bytes; -1 tells none from empty.
+        // The length precedes the text, so that no two tasks share their bytes; -1 is null, 0 is empty.
         void PutText(string? text)
         {
             var size = text is null ? -1 : Encoding.UTF8.GetBytes(text, buffer.AsSpan(length + sizeof(int)));

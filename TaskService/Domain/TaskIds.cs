@@ -5,11 +5,11 @@ using System.Security.Cryptography;
 namespace TaskService.Domain;
 
 /// <summary>
-/// Makes ids: UUIDs of version 7 as 32 lower-case hexadecimal digits, strictly increasing, so that id order is
+/// Generates ids: UUIDs of version 7 as 32 lower-case hexadecimal digits, strictly increasing, so that id order is
 /// creation order.
 /// Layout (RFC 9562 section 6.2, method 1): 48 bits of Unix milliseconds, a counter of 42 bits that starts at a
-/// random value
-/// in each millisecond, 32 random bits. A clock that stands still or goes back only makes the counter go on.
+/// random value in each millisecond, 32 random bits. When the clock stands still or goes back, only the counter
+/// advances.
 /// </summary>
 internal sealed class TaskIds(TimeProvider time)
 {
@@ -41,7 +41,7 @@ internal sealed class TaskIds(TimeProvider time)
             var bits = NextRandom();
             if (now > milliseconds)
             {
-                // The upper bit of a fresh counter is left free, so that it can be counted up without running over.
+                // The upper bit of a fresh counter is 0, so that it has room to be incremented before it overflows.
                 (milliseconds, counter) = (now, bits >> 23);
             }
             else if (++counter > CounterMax)

@@ -1,6 +1,6 @@
 namespace TaskService.Domain;
 
-/// <summary>How much a task matters, from most to least; <see cref="None"/> when nobody said.</summary>
+/// <summary>The priority of a task, from highest to lowest; <see cref="None"/> is the default.</summary>
 internal enum TaskPriority
 {
     Urgent,

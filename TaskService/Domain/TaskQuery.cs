@@ -1,9 +1,9 @@
 namespace TaskService.Domain;
 
-/// <summary>Which tasks to list, in id order. What is null does not restrict.</summary>
+/// <summary>Filters for a list of tasks, in id order. A property that is null does not restrict.</summary>
 internal sealed record TaskQuery
 {
-    /// <summary>No page has more.</summary>
+    /// <summary>The maximum page size.</summary>
     public const int LimitItemsMax = 10_000;
 
     public static readonly TaskQuery All = new();
@@ -18,7 +18,7 @@ internal sealed record TaskQuery
     /// <summary>Only tasks that are due before this time; those without a due date are not.</summary>
     public DateTimeOffset? DueBefore { get; init; }
 
-    /// <summary>Whether the filter lets this task through. <see cref="After"/> is the engine's business.</summary>
+    /// <summary>Whether the filters match this task. The engine applies <see cref="After"/> itself.</summary>
     public bool Matches(TaskEntry task) =>
         (Completed is null || task.Completed == Completed)
         && (Priority is null || task.Priority == Priority)

@@ -1,10 +1,10 @@
 namespace TaskService.Domain;
 
 /// <summary>
-/// Which content a task has: the XXH3 hash of it in 128 bits, the same on every engine and machine.
-/// Equal content has an equal version, so writing back what was there restores the old one.
-/// It tells changes from each other, not forgeries: who may write a task could make two contents with one version, and
-/// would fool whoever compares versions of that task. SHA-256 costs 0.5 us more, a fortieth of a create.
+/// The XXH3 hash of a task's content in 128 bits, the same on every engine and machine.
+/// Equal content has an equal version, so writing back the old content restores the old version.
+/// The hash detects changes, not forgeries: a client that may write a task could construct two contents with one
+/// version, and deceive clients that compare versions of that task. SHA-256 costs 0.5 us more, a fortieth of a create.
 /// </summary>
 internal readonly record struct TaskVersion(UInt128 Hash)
 {

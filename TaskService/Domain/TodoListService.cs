@@ -3,17 +3,17 @@ using System.Collections.Concurrent;
 namespace TaskService.Domain;
 
 /// <summary>
-/// The todo list: what can be done with tasks, by whatever way the wish arrives and wherever they are kept.
+/// The use cases of the todo list, independent of transport and storage engine.
 /// </summary>
 internal sealed class TodoListService(ITaskStore store, TimeProvider time)
 {
-    /// <summary>Of an idempotency key.</summary>
+    /// <summary>The maximum length of an idempotency key.</summary>
     public const int KeyCharactersMax = 255;
 
     private readonly TaskIds ids = new(time);
     private readonly ConcurrentDictionary<string, bool> keysInUse = new(StringComparer.Ordinal);
 
-    /// <summary>Opens the store. New ids will be higher than any that this code ever made.</summary>
+    /// <summary>Opens the store. New ids will be higher than all stored ids that this service generated.</summary>
     /// <exception cref="StorageException">The store cannot be opened.</exception>
     public async Task OpenAsync(CancellationToken cancel)
     {
@@ -27,9 +27,9 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
         }
     }
 
-    /// <summary>Adds a task under a new id, or finds the one that the same request made before.</summary>
+    /// <summary>Creates a task under a new id, or finds the one that an earlier try of the request created.</summary>
     /// <param name="entry">The task.</param>
-    /// <param name="key">Tells a retry from a new wish; null when the client does not care.</param>
+    /// <param name="key">Idempotency key of the request; null when it has none.</param>
     /// <param name="cancel">Until the change has begun.</param>
     public async ValueTask<CreateOutcome> CreateAsync(TaskEntry entry, IdempotencyKey? key, CancellationToken cancel)
     {
@@ -73,11 +73,11 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
             : ChangeAsync(id, _ => entry, allows, cancel);
 
     /// <summary>
-    /// Changes a task into what <paramref name="change"/> makes of it, however many others change it meanwhile.
+    /// Applies <paramref name="change"/> to a task with optimistic concurrency: a conflict is retried.
     /// </summary>
     /// <param name="id">Of the task.</param>
     /// <param name="change">May be called more than once.</param>
-    /// <param name="allows">Whether the version that is there may be changed; null for any.</param>
+    /// <param name="allows">Whether the current version may be changed; null for any.</param>
     /// <param name="cancel">Until the change has begun.</param>
     /// <returns>Null when done, else <see cref="ErrorKind.TaskNotFound"/> or <see
     /// cref="ErrorKind.VersionMismatch"/>.</returns>
@@ -126,7 +126,7 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
             {
                 return new CreateOutcome(task.Id, task.Version);
             }
-            // Another process was faster with the key: what came of that is the answer here, too.
+            // Another process used the key first: retry, and return its result.
         }
     }
 
@@ -151,7 +151,7 @@ internal sealed class TodoListService(ITaskStore store, TimeProvider time)
             {
                 return refusal;
             }
-            // Someone else was faster: what is there now is looked at anew.
+            // A concurrent change won: retry with the current version.
         }
     }
 }

@@ -14,7 +14,7 @@ internal static class UnixSeconds
 
     private const long MicrosecondsPerSecond = 1_000_000;
 
-    // Up to here a double holds every whole number.
+    // Up to here a double represents every whole number.
     private const long ExactMax = 1L << 53;
 
     /// <returns>False when it is out of bounds or not a number.</returns>
@@ -48,7 +48,7 @@ internal static class UnixSeconds
         TryToMicroseconds(seconds, out var microseconds)
             ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond) : null;
 
-    /// <summary>The time that a bound stands for; what is out of bounds is the nearest time that there is.</summary>
+    /// <summary>Converts a bound of a query; a value out of range is clamped to the nearest time.</summary>
     public static DateTimeOffset ToBound(double seconds) =>
         ToTime(seconds) ?? (seconds < 0 ? DateTimeOffset.MinValue : DateTimeOffset.MaxValue);
 
