@@ -4,10 +4,10 @@ using TaskService.Domain;
 
 namespace TaskService.Storage;
 
-/// <summary>Idempotency keys in memory: the oldest go when they expire, or when there are too many.</summary>
+/// <summary>Idempotency keys in memory: the oldest are evicted when they expire, or when there are too many.</summary>
 internal sealed class KeyTable
 {
-    /// <summary>About 40 MB. Beyond, the oldest key is forgotten, and counted.</summary>
+    /// <summary>About 40 MB. Beyond, the oldest key is evicted, and counted.</summary>
     public const int ItemsMax = 100_000;
 
     private static readonly Meter Meter = new("TaskService");
@@ -21,7 +21,7 @@ internal sealed class KeyTable
     private readonly Dictionary<string, IdempotencyRecord> keys = new(StringComparer.Ordinal);
     private readonly Queue<IdempotencyRecord> oldestFirst = new();
 
-    /// <summary>What is remembered under this key, expired or not; null when nothing is.</summary>
+    /// <summary>The record of this key, expired or not; null when there is none.</summary>
     public IdempotencyRecord? Find(string key)
     {
         lock (gate)
@@ -30,8 +30,8 @@ internal sealed class KeyTable
         }
     }
 
-    /// <summary>Remembers a create, in place of an expired one under the same key.</summary>
-    /// <returns>What had to go for it.</returns>
+    /// <summary>Adds a record, in place of an expired one of the same key.</summary>
+    /// <returns>The evicted records.</returns>
     public IReadOnlyList<IdempotencyRecord> Add(IdempotencyRecord create)
     {
         var evicted = new List<IdempotencyRecord>();

@@ -22,7 +22,8 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public bool NeedsReadConsistency => store.NeedsReadConsistency;
 
-    /// <summary>The store itself when nobody reads what is observed: it is on the way of every request.</summary>
+    /// <summary>Returns the store itself without exporters and statistics, to save the overhead on every
+    /// request.</summary>
     public static ITaskStore Around(ITaskStore store, OperationSource telemetry) =>
         telemetry.HasReaders ? new ObservedTaskStore(store) : store;
 
@@ -52,7 +53,7 @@ internal sealed class ObservedTaskStore : ITaskStore
     public async IAsyncEnumerable<StoredTask> ListAsync(
         TaskQuery query, [EnumeratorCancellation] CancellationToken cancel)
     {
-        // Its time is that of the reader, too. When that gives up, it is the number of tasks that it got.
+        // The duration includes that of the consumer. When that stops early, row_count is what it has read.
         using var operation = Operation.Start(".store.list");
         operation.Add("row_count", 0);
         await using var tasks = store.ListAsync(query, cancel).GetAsyncEnumerator(cancel);
@@ -97,8 +98,8 @@ internal sealed class ObservedTaskStore : ITaskStore
 
     public ValueTask DisposeAsync() => store.DisposeAsync();
 
-    // As Operation.RunAsync, but nothing has to be made for a call except its operation: what it needs is handed on,
-    // and its one field is given with the end.
+    // As Operation.RunAsync, but a call allocates only its operation: state replaces the closure, and the one field is
+    // passed to End.
     private static async ValueTask<T> CallAsync<TState, T>(
         string name, TState state, Func<TState, ValueTask<T>> call, Predicate<T> isRow)
     {
@@ -116,7 +117,7 @@ internal sealed class ObservedTaskStore : ITaskStore
         }
         finally
         {
-            // Which one is current goes back to what it was with the end of this method, by itself.
+            // The async method restores Operation.Current when it returns.
             operation.End([]);
         }
     }

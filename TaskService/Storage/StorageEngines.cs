@@ -6,23 +6,21 @@ using TaskService.Storage.Sqlite;
 
 namespace TaskService.Storage;
 
-/// <summary>What an engine is made with, besides its own settings.</summary>
-/// <param name="Loggers">For what it has to say.</param>
-/// <param name="ServiceName">By which others know whose connections these are.</param>
+/// <summary>Arguments of every engine's constructor, besides its own settings.</summary>
+/// <param name="Loggers">Of the engine and its driver.</param>
+/// <param name="ServiceName">Names the connections on a server.</param>
 /// <param name="IsReadOnly">
-/// Whether it is only read from, as the source of a copy: <see cref="ITaskStore.OpenAsync"/> then creates, migrates and
-/// changes nothing, and fails where there is no storage of this service; nobody asks for changes.
+/// Whether the storage is only read, as the source of a copy: <see cref="ITaskStore.OpenAsync"/> then creates, migrates
+/// and changes nothing, and fails where there is no storage of this service; no changes are requested.
 /// </param>
-/// <param name="IsMigrateOnly">
-/// Whether the schema is brought up to date and nothing else, because someone asked for that.
-/// </param>
+/// <param name="IsMigrateOnly">Whether only the schema is migrated, by <c>--migrate-only</c>.</param>
 internal sealed record StoreSetup(
     ILoggerFactory Loggers, string ServiceName, bool IsReadOnly = false, bool IsMigrateOnly = false);
 
 /// <summary>The storage engines that a configuration can choose from.</summary>
 internal static class StorageEngines
 {
-    // One line an engine: its name in the configuration, and what reads the value that stands there.
+    // One line per engine: its name in the configuration, and the function that reads its settings.
     private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<StoreSetup, ITaskStore>>>
         Engines = new()
         {
@@ -32,8 +30,8 @@ internal static class StorageEngines
             ["postgres"] = PostgresTaskStore.Read,
         };
 
-    /// <summary>Reads which engine is to be used.</summary>
-    /// <returns>Makes the engine; opens nothing.</returns>
+    /// <summary>Reads the storage engine and its settings.</summary>
+    /// <returns>A factory of the engine, which opens nothing.</returns>
     public static Func<StoreSetup, ITaskStore> Read(ConfigSection parent, string key)
     {
         var section = parent.Section(key);

@@ -2,7 +2,7 @@ using TaskService.Domain;
 
 namespace TaskService.Storage;
 
-/// <summary>The slot of a task under its id: what is found by id and what is listed share it.</summary>
+/// <summary>The slot of a task under its id, shared by the lookup by id and the order for lists.</summary>
 internal sealed class TaskSlot(StoredTask task)
 {
     private StoredTask? task = task;
@@ -12,14 +12,14 @@ internal sealed class TaskSlot(StoredTask task)
     /// <summary>The task as it is now; null when it was removed.</summary>
     public StoredTask? Task => Volatile.Read(ref task);
 
-    /// <returns>False when what is there is not <paramref name="current"/> any more.</returns>
+    /// <returns>False when the slot no longer holds <paramref name="current"/>.</returns>
     public bool Replace(StoredTask current, StoredTask? next) =>
         ReferenceEquals(Interlocked.CompareExchange(ref task, next, current), current);
 }
 
 /// <summary>
-/// The slots of all tasks in id order, in chunks: one that comes last, as new ids do, costs next to nothing, and one
-/// in between moves a chunk at most. Not safe for use by several threads at once.
+/// The slots of all tasks in id order, in chunks: an insert at the end, as of new ids, is nearly free, and one in
+/// between moves a chunk at most. Not safe for use by several threads at once.
 /// </summary>
 internal sealed class TaskOrder
 {
@@ -58,7 +58,7 @@ internal sealed class TaskOrder
     /// <summary>Copies the slots behind an id, the nearest first.</summary>
     /// <param name="id">It need not be there; null for all.</param>
     /// <param name="page">Gets as many as it holds.</param>
-    /// <returns>How many; fewer than it holds only when there are no more.</returns>
+    /// <returns>The number of slots copied; fewer than the page holds only when there are no more.</returns>
     public int CopyAfter(string? id, Span<TaskSlot> page)
     {
         if (chunks.Count == 0)
@@ -125,7 +125,7 @@ internal sealed class TaskOrder
 
         public TaskSlot this[int position] => slots[position];
 
-        /// <summary>Where the first id is that is not below this one.</summary>
+        /// <summary>The position of the first id that is not below this one (lower bound).</summary>
         public int Position(string id)
         {
             if (Count > 0 && Compare(Last, id) < 0)

@@ -17,8 +17,8 @@ internal sealed record TaskRow
     private const long DueMicrosecondsMaxExclusive = (long)UnixSeconds.MaxExclusive * 1_000_000;
 
     /// <summary>
-    /// The columns of a table, behind the id, in the order of <see cref="Read"/>. Short ones come first, so that what
-    /// is filtered out costs no look at its texts.
+    /// The columns of a table, behind the id, in the order of <see cref="Read"/>. Short ones come first, so that a
+    /// filter need not read past the texts of rows that it excludes.
     /// </summary>
     public static IReadOnlyList<(string Name, DbType Type, Func<TaskRow, object?> Value)> Columns { get; } =
     [
@@ -56,14 +56,14 @@ internal sealed record TaskRow
     };
 
     /// <summary>
-    /// What is due before this time is due before this microsecond of <see cref="DueDateMicroseconds"/>, and nothing
-    /// else is: a time may lie between two.
+    /// Rounds a bound up to microseconds: a task is due before <paramref name="time"/> exactly when its
+    /// <see cref="DueDateMicroseconds"/> is below the result.
     /// </summary>
     public static long FirstMicrosecondFrom(DateTimeOffset time) =>
         ((time.UtcTicks + TimeSpan.TicksPerMicrosecond - 1) / TimeSpan.TicksPerMicrosecond)
         - (DateTimeOffset.UnixEpoch.UtcTicks / TimeSpan.TicksPerMicrosecond);
 
-    /// <summary>Reads the columns, which begin at this place.</summary>
+    /// <summary>Reads the columns, which begin at this ordinal.</summary>
     public static TaskRow Read(DbDataReader reader, int at) => new()
     {
         Completed = reader.GetBoolean(at),
@@ -73,7 +73,7 @@ internal sealed record TaskRow
         Description = reader.IsDBNull(at + 4) ? null : reader.GetString(at + 4),
     };
 
-    /// <returns>False, with the reason, when the row breaks a rule of the domain: someone else wrote it.</returns>
+    /// <returns>False, with the reason, when the row breaks a rule of the domain: another program wrote it.</returns>
     public bool TryToDomain([NotNullWhen(true)] out TaskEntry? task, [NotNullWhen(false)] out string? problem)
     {
         task = null;
@@ -130,7 +130,7 @@ internal sealed record TaskRow
     }
 }
 
-/// <summary>How a file is written and read: as a person likes it, and strictly.</summary>
+/// <summary>JSON options of a task file: written readably, read strictly.</summary>
 [JsonSerializable(typeof(TaskRow))]
 internal sealed partial class TaskRowJson : JsonSerializerContext
 {

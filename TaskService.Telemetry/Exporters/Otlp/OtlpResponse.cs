@@ -47,7 +47,7 @@ internal sealed class OtlpResponse : DelegatingHandler
     public override string ToString() =>
         grpcStatus is not null ? $"answered grpc-status {grpcStatus}"
         : status is not null ? $"answered {(int)status}"
-        : "did not response";
+        : "did not respond";
 
     protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
     {

@@ -148,7 +148,7 @@ public sealed class MigrationsTests : IDisposable
     {
         await ApplyAsync(First);
         Assert.Equal(
-            "the migration 002_b.sql isDestructive or rewrites data: back the database up, then run --migrate-only",
+            "the migration 002_b.sql removes or rewrites data: back the database up, then run --migrate-only",
             await ProblemAsync(First, Removal, Third));
         Assert.Equal(1L, Scalar("SELECT count(*) FROM a"));
         Assert.Equal(1L, Scalar("SELECT count(*) FROM schema_migrations"));

@@ -2,9 +2,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace TaskService.Storage.FileSystem;
 
-/// <summary>Makes renames in a directory durable. One fsync serves all that wait when it begins.</summary>
-/// <param name="directory">Null where the system needs no such thing (Windows).</param>
-/// <param name="fsync">Puts the directory onto the disk.</param>
+/// <summary>Makes renames in a directory durable. Group commit: one fsync serves all that wait when it
+/// begins.</summary>
+/// <param name="directory">Null where directories cannot be synced (Windows).</param>
+/// <param name="fsync">Syncs the directory to the disk.</param>
 internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHandle> fsync) : IDisposable
 {
     private readonly object gate = new();
@@ -13,8 +14,8 @@ internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHa
     private bool isRunning;
     private IOException? failure;
 
-    /// <summary>Returns when everything that was renamed before the call is on the disk.</summary>
-    /// <exception cref="IOException">It may not be.</exception>
+    /// <summary>Returns when all renames before the call are on the disk.</summary>
+    /// <exception cref="IOException">They may not be.</exception>
     public void Sync()
     {
         if (directory is null)
@@ -35,10 +36,10 @@ internal sealed class DirectorySync(SafeFileHandle? directory, Action<SafeFileHa
             }
             if (failure is not null)
             {
-                // The next fsync would succeed without having done what the failed one could not.
+                // A second fsync would succeed without having written what the failed one could not.
                 throw new IOException(failure.Message, failure);
             }
-            // Who comes from now on may have renamed after the fsync began, and needs the next one.
+            // Later callers may have renamed after this fsync began, and need the next one.
             (isRunning, upTo) = (true, requested);
         }
         SyncUpTo(upTo);

@@ -1,6 +1,6 @@
 namespace TaskService.Storage.FileSystem;
 
-/// <summary>Tells the errors of a disk apart. On Unix the framework keeps errno in <c>HResult</c>.</summary>
+/// <summary>Classifies disk errors. On Unix the framework keeps errno in <c>HResult</c>.</summary>
 internal static class DiskErrors
 {
     private const int NoSpace = 28;

@@ -3,27 +3,28 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// Runs work that waits for the disk on threads of its own, started as they are needed. On the shared pool a slow disk
-/// would hold up requests that need none, and a burst of writers would wait for the pool to grow.
+/// Runs blocking disk work on dedicated threads, started on demand. On the thread pool a slow disk would block requests
+/// that need no disk, and a burst of writers would wait for the pool to grow.
 /// </summary>
 internal sealed class DiskThreads(ILogger logger) : IDisposable
 {
-    /// <summary>A file system commits what is synced at the same time together, so more threads write more.</summary>
+    /// <summary>A file system commits concurrent fsyncs together (group commit), so more threads write more.</summary>
     private const int ThreadsMax = 64;
 
     private readonly object gate = new();
-    // What is given up while it waits goes at once: behind a disk that hangs are no more than those who wait.
+    // Cancelled work is removed at once: behind a disk that hangs, the queue has one item per waiting request at most.
     private readonly LinkedList<Func<Action>> queue = new();
     private int threads;
     private int idle;
     private bool isEnding;
 
-    /// <summary>Runs it when a thread is free, in the order of the calls.</summary>
-    /// <param name="work">Waits for the disk.</param>
-    /// <param name="cancel">Gives up work that has not begun. What has begun is finished, but not waited for.</param>
-    /// <returns>Completes as the work does, and fails with what it throws.</returns>
-    /// <exception cref="OperationCanceledException">It has not begun, and does not.</exception>
-    /// <exception cref="StorageException">It goes on, but the wait was cancelled.</exception>
+    /// <summary>Queues work for a free thread, first in, first out.</summary>
+    /// <param name="work">Blocks on the disk.</param>
+    /// <param name="cancel">Cancels work that has not begun. Work that has begun is abandoned: it completes in the
+    /// background.</param>
+    /// <returns>Completes as the work does, and fails with its exception.</returns>
+    /// <exception cref="OperationCanceledException">The work was cancelled before it began.</exception>
+    /// <exception cref="StorageException">The work goes on, but the wait was cancelled.</exception>
     public async Task<T> RunAsync<T>(Func<T> work, CancellationToken cancel)
     {
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -42,7 +43,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         return await done.Task;
     }
 
-    /// <summary>Takes no more work; what is there is still done.</summary>
+    /// <summary>Accepts no more work; queued work still runs.</summary>
     public void Dispose()
     {
         lock (gate)
@@ -70,7 +71,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         }
     }
 
-    // Within the gate.
+    // Called with the gate held.
     private void StartThread(LinkedListNode<Func<Action>> item)
     {
         (threads, idle) = (threads + 1, idle + 1);
@@ -80,14 +81,14 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         }
         catch (OutOfMemoryException error)
         {
-            // The system gives no more of them. It must not be waited for, nor begin later.
+            // The system has no thread left. The work must neither wait nor begin later.
             (threads, idle) = (threads - 1, idle - 1);
             queue.Remove(item);
             throw new OperationCanceledException("no thread can be started for the disk", error);
         }
     }
 
-    /// <returns>False when a thread has it already.</returns>
+    /// <returns>False when a thread has begun it already.</returns>
     private bool TryDequeue(LinkedListNode<Func<Action>> item)
     {
         lock (gate)
@@ -101,7 +102,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
         }
     }
 
-    /// <returns>Gives the result to whoever waits for it.</returns>
+    /// <returns>Completes the task with the result.</returns>
     private Action Run<T>(Func<T> work, TaskCompletionSource<T> done)
     {
         try
@@ -109,7 +110,7 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
             var result = work();
             return () => done.TrySetResult(result);
         }
-#pragma warning disable CA1031 // Whoever waits for the work gets it.
+#pragma warning disable CA1031 // The task carries the exception to the waiting request.
         catch (Exception error)
 #pragma warning restore CA1031
         {
@@ -127,13 +128,13 @@ internal sealed class DiskThreads(ILogger logger) : IDisposable
     {
         while (Take() is { } work)
         {
-            var answer = work();
-            // Free before anybody hears of it: who sends one change after the other needs one thread only.
+            var complete = work();
+            // Release the thread before completing the write: a client that writes in sequence needs one thread only.
             lock (gate)
             {
                 idle++;
             }
-            answer();
+            complete();
         }
     }
 

@@ -5,12 +5,12 @@ using Microsoft.Win32.SafeHandles;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// What makes a change survive a power cut. The framework's own flushes return normally when fsync fails on Linux,
-/// and it cannot open a directory, which is why these go to the system.
+/// System calls for durability: fsync of files and directories. The framework's own flushes ignore a failed fsync on
+/// Linux, and it cannot open a directory.
 /// </summary>
 internal static partial class Durable
 {
-    // O_RDONLY, which is 0, and O_CLOEXEC: no child process is to keep it open.
+    // O_RDONLY, which is 0, and O_CLOEXEC: child processes do not inherit it.
     private const int OpenFlagsLinux = 0x80000;
     private const int OpenFlagsMac = 0x1000000;
     private const int FullSync = 51;
@@ -20,8 +20,8 @@ internal static partial class Durable
     private const int MayEnter = 1;
     private const int ReadOnlyFileSystemError = 30;
 
-    /// <summary>Puts what was written to the file onto the disk.</summary>
-    /// <exception cref="IOException">It may not be there. A second try would say yes without having done
+    /// <summary>Syncs a file or a directory to the disk (fsync).</summary>
+    /// <exception cref="IOException">The data may not be on the disk. A retry would succeed without writing
     /// it.</exception>
     public static void Sync(SafeFileHandle file)
     {
@@ -34,7 +34,7 @@ internal static partial class Durable
         }
     }
 
-    /// <summary>Opens a directory for <see cref="Sync"/>; null where the system has no such thing (Windows).</summary>
+    /// <summary>Opens a directory for <see cref="Sync"/>; null where directories cannot be synced (Windows).</summary>
     /// <exception cref="IOException">It cannot be opened.</exception>
     public static SafeFileHandle? OpenDirectory(string path)
     {
@@ -46,8 +46,8 @@ internal static partial class Durable
         return handle >= 0 ? new SafeFileHandle(handle, ownsHandle: true) : throw Failure($"open {path}");
     }
 
-    /// <summary>Makes a directory with all that is missing above it, each durable in the one above.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <summary>Creates a directory and its missing parents, each one durable.</summary>
+    /// <exception cref="IOException">It cannot be created.</exception>
     public static void CreateDirectory(string path)
     {
         if (Directory.Exists(path))
@@ -71,12 +71,12 @@ internal static partial class Durable
     }
 
     /// <summary>
-    /// Asks the system whether this process may write to a file, or make files in a directory. Nothing is opened:
-    /// closing a file would give up the locks that SQLite has on it.
+    /// Checks whether this process may write to a file, or create files in a directory. Nothing is opened: closing a
+    /// file would release the locks that SQLite has on it.
     /// </summary>
     /// <param name="path">Of the file or directory.</param>
     /// <param name="name">In the message, when it is not the path.</param>
-    /// <exception cref="IOException">It may not. On Windows that is never said.</exception>
+    /// <exception cref="IOException">It may not. Never thrown on Windows.</exception>
     public static void RequireWritable(string path, string? name = null)
     {
         var mode = Directory.Exists(path) ? MayWrite | MayEnter : MayWrite;
@@ -87,8 +87,8 @@ internal static partial class Durable
     }
 
     /// <summary>
-    /// Whether the file system is read-only, or has become so after an error. For a file that is open already, that
-    /// counts, and permissions do not.
+    /// Whether the file system is read-only, or has become so after an error. For a file that is already open, this
+    /// matters and permissions do not.
     /// </summary>
     public static bool IsReadOnlyFileSystem(string path) => !OperatingSystem.IsWindows()
         && Access(path, MayWrite) != 0

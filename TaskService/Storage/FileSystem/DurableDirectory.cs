@@ -5,23 +5,23 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// A directory whose changes are on the disk when they are acknowledged: a file is written aside, synced, renamed, and
-/// the directory synced. When that last sync fails, nobody knows what the disk has, and it takes no more changes.
-/// All members wait for the disk.
+/// A directory with durable changes: a file is written to a temporary one, synced, renamed, and the directory synced.
+/// When that last fsync fails, the state of the disk is unknown, and no more changes are accepted.
+/// All members block on the disk.
 /// </summary>
 internal sealed partial class DurableDirectory : IDisposable
 {
     private readonly Action<SafeFileHandle> syncFile;
     private readonly DirectorySync sync;
-    // What is written goes into the directory that was opened, not into another that has its name by now.
+    // Writes go to the directory that was opened, not to another one that has taken its path since.
     private readonly string target;
-    private readonly string? place;
+    private readonly string? openedPath;
     private long temporaryNumber;
     private volatile string? failure;
 
-    /// <summary>Makes the directory if it is missing, and removes what a process left unfinished.</summary>
+    /// <summary>Creates the directory if it is missing, and removes temporary files of a dead process.</summary>
     /// <param name="path">Of the directory.</param>
-    /// <param name="syncFile">Puts a file or a directory onto the disk: <see cref="Durable.Sync"/>.</param>
+    /// <param name="syncFile">Syncs a file or a directory to the disk: <see cref="Durable.Sync"/>.</param>
     /// <exception cref="IOException">It cannot be used.</exception>
     /// <exception cref="UnauthorizedAccessException">It cannot be used.</exception>
     public DurableDirectory(string path, Action<SafeFileHandle> syncFile)
@@ -36,44 +36,44 @@ internal sealed partial class DurableDirectory : IDisposable
         }
         var handle = Durable.OpenDirectory(path);
         var opened = $"/proc/self/fd/{handle?.DangerousGetHandle()}";
-        place = OperatingSystem.IsLinux() && Directory.Exists(opened) ? PlaceOf(opened) : null;
-        target = place is null ? path : opened;
+        openedPath = OperatingSystem.IsLinux() && Directory.Exists(opened) ? PathOfDescriptor(opened) : null;
+        target = openedPath is null ? path : opened;
         sync = new DirectorySync(handle, syncFile);
     }
 
     public string Path { get; }
 
     /// <summary>
-    /// Checks that it takes changes: it is still where it was, as far as the system can tell (Linux), and may be
-    /// written to.
+    /// Checks that the directory accepts changes: it still has its path (checked on Linux only) and is writable.
     /// </summary>
     /// <exception cref="IOException">It does not.</exception>
     public void RequireInPlace()
     {
-        if (place is not null && PlaceOf(target) != place)
+        if (openedPath is not null && PathOfDescriptor(target) != openedPath)
         {
             throw new IOException($"{Path} is not the directory that was there at the start");
         }
         Durable.RequireWritable(target, Path);
     }
 
-    /// <summary>Writes a file in place of any that has this name.</summary>
-    /// <exception cref="StorageException">It is not known to be written, or there is no room and it is not.</exception>
+    /// <summary>Writes a file, or replaces the one with this name.</summary>
+    /// <exception cref="StorageException">The outcome is unknown, or the disk is full and nothing was
+    /// changed.</exception>
     public void Write(string name, byte[] content) => Commit(() => WriteAside(name, content));
 
-    /// <exception cref="StorageException">It is not known to be gone.</exception>
+    /// <exception cref="StorageException">The outcome is unknown.</exception>
     public void Delete(string name) => Commit(() => File.Delete(PathOf(name)));
 
-    /// <exception cref="StorageException">It is not known to have the new name.</exception>
+    /// <exception cref="StorageException">The outcome of the rename is unknown.</exception>
     public void Rename(string name, string newName) =>
         Commit(() => File.Move(PathOf(name), PathOf(newName), overwrite: true));
 
     public bool Exists(string name) => File.Exists(PathOf(name));
 
-    /// <summary>Deletes a file that means nothing any more, and may be there again after a power cut.</summary>
+    /// <summary>Deletes an obsolete file without a sync: it may be there again after a power cut.</summary>
     public void Forget(string name) => DeleteQuietly(PathOf(name));
 
-    /// <exception cref="StorageException">It takes no more changes.</exception>
+    /// <exception cref="StorageException">The directory accepts no more changes.</exception>
     public void ThrowIfFailed()
     {
         if (failure is { } message)
@@ -82,7 +82,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
     }
 
-    /// <summary>What an error in this directory is to those who want to change something.</summary>
+    /// <summary>Wraps an error of this directory for the caller of a change.</summary>
     public StorageException Unavailable(Exception error) => new(
         ErrorKind.StorageUnavailable,
         $"cannot write to {Path}: {error.Message.Replace(target, Path, StringComparison.Ordinal)}",
@@ -90,7 +90,7 @@ internal sealed partial class DurableDirectory : IDisposable
 
     public void Dispose() => sync.Dispose();
 
-    private static string? PlaceOf(string opened) =>
+    private static string? PathOfDescriptor(string opened) =>
         File.ResolveLinkTarget(opened, returnFinalTarget: false)?.FullName;
 
     private static void DeleteQuietly(string path)
@@ -101,7 +101,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // Where something failed already, that error is the one to report. The next start tries again.
+            // After a failure, the first error is the one to report. The next start tries again.
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
         catch (IOException error)
         {
-            // Whether the change would survive a power cut is not known, and a second fsync would not tell.
+            // Whether the change is durable is unknown, and a second fsync would not tell.
             failure = $"{Path} is read-only until a restart, since its fsync failed: {error.Message}";
             throw new StorageException(ErrorKind.StorageUnavailable, failure, error);
         }
@@ -151,7 +151,7 @@ internal sealed partial class DurableDirectory : IDisposable
         }
     }
 
-    // Names that only we make.
+    // Temporary files of WriteAside.
     [GeneratedRegex(@"[/\\]\.[A-Za-z0-9-]+\.(json|pending)\.[0-9]+\.tmp$")]
     private static partial Regex Temporary();
 }

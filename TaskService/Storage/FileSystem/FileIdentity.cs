@@ -3,18 +3,18 @@ using System.Runtime.InteropServices;
 
 namespace TaskService.Storage.FileSystem;
 
-/// <summary>Tells files and directories apart, whatever names and links lead to them.</summary>
+/// <summary>The identity of files and directories, whatever names and links lead to them.</summary>
 internal static partial class FileIdentity
 {
     private const int WorkingDirectory = -100;
     private const uint MaskInode = 0x100;
 
-    // struct statx of Linux, which is the same on all processors; .NET has no call that says the number of a file.
+    // struct statx of Linux, which is the same on all processors; .NET has no call that returns the inode.
     private const int StatxBytes = 256;
     private const int InodeAt = 32;
     private const int DeviceAt = 136;
 
-    /// <summary>Whether both exist and are one; elsewhere than on Linux, hard links and mounts are not seen.</summary>
+    /// <summary>Whether both exist and are the same; only on Linux, hard links and mounts are detected.</summary>
     public static bool AreSame(string one, string other) => OperatingSystem.IsLinux()
         ? IdOf(one) is { } id && id == IdOf(other)
         : string.Equals(TargetOf(one), TargetOf(other), StringComparison.OrdinalIgnoreCase);

@@ -6,9 +6,9 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// Idempotency keys in files, one a key, with the name of the task that it made. It is written before the task: while
-/// it is pending, it counts if the task is there. What made no task was never acknowledged, and goes at the next start.
-/// Before its task is deleted, a key is confirmed, and counts by itself.
+/// Idempotency keys in files, one per key, named by the id of the created task. A key is written before its task: while
+/// pending, it is valid if the task exists. A key without a task was never acknowledged, and is removed at the next
+/// start. Before its task is deleted, a key is confirmed: then it is valid by itself.
 /// </summary>
 internal sealed class FileKeys : IDisposable
 {
@@ -22,9 +22,9 @@ internal sealed class FileKeys : IDisposable
     private readonly ILogger logger;
 
     /// <summary>Reads the keys.</summary>
-    /// <param name="directory">One of its own.</param>
+    /// <param name="directory">A directory for keys only.</param>
     /// <param name="taskExists">Whether there is a task with this id.</param>
-    /// <param name="logger">Is told of what is no key.</param>
+    /// <param name="logger">Gets a warning for each invalid file.</param>
     public FileKeys(DurableDirectory directory, Predicate<string> taskExists, ILogger logger)
     {
         (this.directory, this.logger) = (directory, logger);
@@ -47,7 +47,7 @@ internal sealed class FileKeys : IDisposable
         }
     }
 
-    /// <summary>Finds a key, after any create with it that has begun and not ended.</summary>
+    /// <summary>Finds a key; waits for a create with it that is in progress.</summary>
     public async ValueTask<IdempotencyRecord?> FindAsync(string key, CancellationToken cancel)
     {
         if (unfinished.TryGetValue(key, out var end))
@@ -57,7 +57,7 @@ internal sealed class FileKeys : IDisposable
         return table.Find(key);
     }
 
-    /// <summary>To be called first, and <see cref="End"/> when the create has come to its end.</summary>
+    /// <summary>To be called first, and <see cref="End"/> when the create has ended.</summary>
     public TaskCompletionSource Begin(IdempotencyRecord create) =>
         unfinished[create.Key] = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -68,23 +68,23 @@ internal sealed class FileKeys : IDisposable
     }
 
     /// <summary>To be called before the task is written.</summary>
-    /// <exception cref="StorageException">It is not known to be written.</exception>
+    /// <exception cref="StorageException">The outcome is unknown.</exception>
     public void Write(IdempotencyRecord create) => directory.Write(
         create.TaskId + Pending,
         JsonSerializer.SerializeToUtf8Bytes(FileKey.FromDomain(create), FileKeyJson.Default.FileKey));
 
-    /// <summary>To be called when the task could not be made.</summary>
+    /// <summary>To be called when the task could not be created.</summary>
     public void Withdraw(IdempotencyRecord create) => directory.Forget(create.TaskId + Pending);
 
-    /// <summary>To be called when the task is on the disk: from now on the key is found.</summary>
+    /// <summary>To be called when the task is on the disk: from now on a lookup finds the key.</summary>
     public void Add(IdempotencyRecord create)
     {
         pendingByTask[create.TaskId] = create;
         Forget(table.Add(create));
     }
 
-    /// <summary>To be called before a task is deleted: its key must not look as if the task had never been.</summary>
-    /// <exception cref="StorageException">It is not known to be confirmed; the task has to stay.</exception>
+    /// <summary>To be called before a task is deleted: its key must stay valid without the task.</summary>
+    /// <exception cref="StorageException">The outcome is unknown; the task must not be deleted.</exception>
     public void Confirm(string taskId)
     {
         if (!pendingByTask.TryGetValue(taskId, out var create))
@@ -97,7 +97,7 @@ internal sealed class FileKeys : IDisposable
         }
         catch (StorageException) when (table.Find(create.Key) != create)
         {
-            // It was forgotten meanwhile.
+            // The key was evicted meanwhile.
         }
         pendingByTask.TryRemove(taskId, out _);
     }
@@ -117,7 +117,7 @@ internal sealed class FileKeys : IDisposable
         string problem;
         try
         {
-            // Nothing is opened that might be a pipe or a device.
+            // A pipe or a device must not be opened.
             var create = file.Length == 0
                 ? null
                 : JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), FileKeyJson.Default.FileKey)?.ToDomain();
@@ -150,14 +150,14 @@ internal sealed class FileKeys : IDisposable
     }
 }
 
-/// <summary>A remembered create as its file has it.</summary>
+/// <summary>An idempotency record in its file format.</summary>
 internal sealed record FileKey(string Key, string BodyHash, string TaskId, string Version, DateTimeOffset Created)
 {
     public static FileKey FromDomain(IdempotencyRecord create) => new(
         create.Key, $"{create.BodyHash:x32}", create.TaskId, create.Version.ToString(), create.Created);
 
-    /// <exception cref="FormatException">It does not hold what we wrote.</exception>
-    /// <exception cref="OverflowException">It does not hold what we wrote.</exception>
+    /// <exception cref="FormatException">A hash is malformed.</exception>
+    /// <exception cref="OverflowException">A hash is too long.</exception>
     public IdempotencyRecord ToDomain() => new(
         Key, ParseHash(BodyHash), TaskId, new TaskVersion(ParseHash(Version)), Created);
 

@@ -53,7 +53,7 @@ internal sealed partial class FileTaskStore
 
     private static TaskEntry? ReadTask(FileSystemInfo entry, string id, bool hasTwin, out string? problem)
     {
-        // Nothing is opened that might be a pipe or a device: those have no length either.
+        // A pipe or a device, whose length is 0, must not be opened.
         problem = entry is not FileInfo file ? "it is a directory"
             : file.LinkTarget is not null ? "it is a symbolic link"
             : !entry.Name.EndsWith(Suffix, StringComparison.Ordinal) || !TaskIds.IsValid(id) ? "its name is not an id"

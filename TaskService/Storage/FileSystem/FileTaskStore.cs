@@ -7,13 +7,12 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// Keeps one readable JSON file a task in a directory, as the tutorial did. Files are read at start and are the truth;
-/// a change is written to a temporary file, synced, renamed, and the directory synced, before it is seen or
-/// acknowledged.
+/// Keeps one readable JSON file per task in a directory, as the tutorial did. All files are read at start; a change is
+/// written to a temporary file, synced, renamed, and the directory synced, before it is visible or acknowledged.
 /// </summary>
 /// <param name="directory">Holds the files.</param>
-/// <param name="logger">Is told of what is not served, and of changes that failed when nobody waited any more.</param>
-/// <param name="sync">Puts a file or a directory onto the disk, if not <see cref="Durable.Sync"/>.</param>
+/// <param name="logger">Gets files that are not served, and abandoned writes that failed.</param>
+/// <param name="sync">Syncs a file or a directory to the disk, if not <see cref="Durable.Sync"/>.</param>
 /// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
 internal sealed partial class FileTaskStore(
     string directory,
@@ -28,7 +27,7 @@ internal sealed partial class FileTaskStore(
     private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(10);
 
     private readonly TaskTable table = new();
-    // What stands in the directory, served or not. A disk may take names that differ in case only for one.
+    // Ids of all files in the directory, served or not. A file system may treat names that differ in case only as one.
     private readonly ConcurrentDictionary<string, bool> taken = new(StringComparer.OrdinalIgnoreCase);
     private readonly SemaphoreSlim[] stripes = [.. Enumerable.Range(0, Stripes).Select(_ => new SemaphoreSlim(1))];
     private readonly DiskThreads threads = new(logger);
@@ -104,7 +103,7 @@ internal sealed partial class FileTaskStore(
         }
         catch (OperationCanceledException)
         {
-            // It never began.
+            // The create never began.
             keys.End(idempotency, end);
             throw;
         }
@@ -138,7 +137,7 @@ internal sealed partial class FileTaskStore(
         using var limit = new CancellationTokenSource(ClosingTimeMax);
         try
         {
-            // Who has its turn is changing something, even if its request has ended.
+            // A stripe is held by a change in progress, even if its request has ended.
             foreach (var stripe in stripes)
             {
                 await stripe.WaitAsync(limit.Token);
@@ -174,7 +173,7 @@ internal sealed partial class FileTaskStore(
         var lockPath = Path.Combine(Place, LockName);
         if (File.Exists(lockPath))
         {
-            // Others may read as well; a service may not start meanwhile.
+            // A shared lock: other readers are allowed, a service cannot start meanwhile.
             lockFile = OpenLock(lockPath, FileMode.Open, FileAccess.Read, FileShare.Read);
         }
         Load(Place, cancel);
@@ -207,7 +206,7 @@ internal sealed partial class FileTaskStore(
         return file;
     }
 
-    /// <exception cref="IOException">It cannot be opened, for other reasons.</exception>
+    /// <exception cref="IOException">The file cannot be opened for another reason.</exception>
     private static bool IsLocked(string path)
     {
         try
@@ -221,16 +220,15 @@ internal sealed partial class FileTaskStore(
         }
     }
 
-    /// <summary>Waits until no other change of this id is under way, and makes this one on a thread for the disk.
-    /// </summary>
-    /// <exception cref="OperationCanceledException">It never began.</exception>
+    /// <summary>Waits for other changes of this id (a striped lock), and runs this one on a disk thread.</summary>
+    /// <exception cref="OperationCanceledException">The change never began.</exception>
     private async ValueTask<T> ChangeAsync<T>(string id, Func<T> change, CancellationToken cancel)
     {
         var stripe = stripes[(uint)string.GetHashCode(id, StringComparison.OrdinalIgnoreCase) % Stripes];
         await stripe.WaitAsync(cancel);
         try
         {
-            return await threads.RunAsync(ChangeInTurn, cancel);
+            return await threads.RunAsync(ChangeAndRelease, cancel);
         }
         catch (OperationCanceledException)
         {
@@ -238,9 +236,9 @@ internal sealed partial class FileTaskStore(
             throw;
         }
 
-        T ChangeInTurn()
+        T ChangeAndRelease()
         {
-            // It may go on after its request has ended; so does its turn.
+            // An abandoned write holds the stripe until it ends.
             try
             {
                 return change();
@@ -313,7 +311,7 @@ internal sealed partial class FileTaskStore(
         task.Id + Suffix,
         JsonSerializer.SerializeToUtf8Bytes(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow));
 
-    /// <summary>Our lock and both directories are still there, and can be written to.</summary>
+    /// <summary>Checks that the lock file and both directories are still there and writable.</summary>
     private bool Check()
     {
         try

@@ -3,25 +3,25 @@ using System.Diagnostics;
 namespace TaskService.Storage.Postgres;
 
 /// <summary>
-/// Sends what comes while others are under way together. Alone, an item goes at once; under load, a round trip and all
-/// that it wakes on both sides serve many.
+/// Batches items that arrive while others are in flight. A single item is sent at once; under load, one round trip,
+/// with its thread and session wake-ups on both sides, serves many.
 /// </summary>
-/// <param name="send">Sends some items and waits for what comes of them; when it fails, it fails for all.</param>
+/// <param name="send">Sends a batch and completes with its outcome; a failure fails the whole batch.</param>
 /// <param name="lingerTurns">
-/// How often all who are ready get their turn before the next trip: those whom the last one has woken go on, and
-/// others get here, since a trip costs much the same for one item and for ten. 0 where a trip takes so long that they
-/// are here by its end.
+/// Linger before the next batch, in yields to the thread pool: callers that the last batch has completed continue, and
+/// new items arrive, since a round trip costs much the same for one item and for ten. 0 where a round trip takes so
+/// long that they have arrived by its end.
 /// </param>
 internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
 {
     private const int BatchesInFlightMax = 4;
     private const int BatchItemsMax = 128;
 
-    // So many are worth a trip, whoever else may come.
+    // With so many items waiting, the linger ends.
     private const int LingerItemsMax = 16;
 
-    // Where a round trip takes less, waiting for the one under way costs less than another one; where it takes longer,
-    // or hangs, others go meanwhile.
+    // Where a round trip takes less, waiting for the batch in flight costs less than another batch; where it takes
+    // longer, or hangs, another batch is sent meanwhile.
     private static readonly TimeSpan RecentTimeMax = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan OverdueTimeMin = TimeSpan.FromSeconds(1);
 
@@ -29,9 +29,9 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
     private int inFlight;
     private int inFlightAndRecent;
 
-    /// <summary>Sends an item, by itself or with others.</summary>
-    /// <param name="item">Goes once.</param>
-    /// <param name="cancel">Ends the wait; what has not gone by then does not go.</param>
+    /// <summary>Sends an item, alone or in a batch.</summary>
+    /// <param name="item">Sent once.</param>
+    /// <param name="cancel">Ends the wait; an item that is still queued is not sent.</param>
     public async Task SendAsync(T item, CancellationToken cancel)
     {
         var waiter = Send(item);
@@ -46,8 +46,8 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
         }
     }
 
-    /// <summary>Sends an item, by itself or with others.</summary>
-    /// <param name="item">Goes once, if nobody takes it away before.</param>
+    /// <summary>Queues an item, to be sent alone or in a batch.</summary>
+    /// <param name="item">Sent once, unless <see cref="Waiter.TryTake"/> cancels it before.</param>
     public Waiter Send(T item)
     {
         var waiter = new Waiter(item);
@@ -59,14 +59,14 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
         return waiter;
     }
 
-    // Within the lock.
+    // Called with the lock held.
     private void StartIfNeeded()
     {
         if (waiting.Count > 0 && inFlightAndRecent == 0 && inFlight < BatchesInFlightMax)
         {
             inFlight++;
             inFlightAndRecent++;
-            // On behalf of nobody: what is ambient of a request does not come along.
+            // Unsafe: a batch must not inherit the execution context of one request.
             ThreadPool.UnsafeQueueUserWorkItem(static batcher => _ = batcher.RunAsync(), this, preferLocal: true);
         }
     }
@@ -91,7 +91,7 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
             {
                 if (PostgresErrors.Translate(error) is not null)
                 {
-                    // Whoever has waited for long would fail in the same way, but later still.
+                    // Overdue items would fail in the same way, but later still.
                     waiters.AddRange(TakeOverdue());
                 }
                 waiters.ForEach(waiter => waiter.Fail(error));
@@ -117,8 +117,8 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
         }
     }
 
-    /// <param name="wasRecent">Whether the trip that has ended counts as new still.</param>
-    /// <returns>Those who go next; when there are none, this way has ended.</returns>
+    /// <param name="wasRecent">Whether the batch that has ended still counts as recent.</param>
+    /// <returns>The next batch; when it is empty, the loop ends.</returns>
     private List<Waiter> Take(bool wasRecent)
     {
         lock (waiting)
@@ -155,7 +155,7 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
         return overdue;
     }
 
-    /// <summary>An item that is to go; its task ends with the trip.</summary>
+    /// <summary>A queued item; its task completes with its batch.</summary>
     internal sealed class Waiter(T item) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         private int isTaken;
@@ -164,14 +164,14 @@ internal sealed class Batcher<T>(Func<List<T>, Task> send, int lingerTurns)
 
         public long Since { get; } = Stopwatch.GetTimestamp();
 
-        /// <summary>Takes it out of those that wait: to send it, or to give it up.</summary>
-        /// <returns>False when it was taken before.</returns>
+        /// <summary>Claims the item, to send it or to cancel it.</summary>
+        /// <returns>False when it was claimed before.</returns>
         public bool TryTake() => Interlocked.Exchange(ref isTaken, 1) == 0;
 
         public void Fail(Exception error)
         {
             SetException(error);
-            // Who asked may have gone.
+            // The exception is observed here: the request may have been cancelled.
             _ = Task.Exception;
         }
     }

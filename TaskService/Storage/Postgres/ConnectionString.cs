@@ -9,21 +9,21 @@ using TaskService.Configuration;
 namespace TaskService.Storage.Postgres;
 
 /// <summary>
-/// Reads connection strings of Npgsql. A password without quotes can end up in a keyword or in any value of one, so
-/// messages repeat nothing of it but keywords that Npgsql has.
+/// Reads connection strings of Npgsql. A password without quotes can end up in a keyword or in a value, so messages
+/// repeat nothing of the string but keywords of Npgsql.
 /// </summary>
 internal static partial class ConnectionString
 {
     private const string Mask = "***";
 
-    // All other texts are masked, such as passwords and what a later version of Npgsql adds.
+    // All other texts are masked, such as passwords, and keywords that a later version of Npgsql adds.
     private static readonly string[] Shown =
     [
         "Host", "Database", "Username", "Application Name", "Search Path", "Passfile", "Root Certificate",
         "SSL Certificate", "SSL Key",
     ];
 
-    // With a keyword of libpq in them, these are right nevertheless.
+    // Values of these may contain text that looks like a keyword of libpq.
     private static readonly string[] FreeTexts = ["Password", "SSL Password", "Options"];
 
     private static readonly (string Keyword, string Decides)[] Refused =
@@ -35,12 +35,12 @@ internal static partial class ConnectionString
         ("Pooling", "the engine decides"),
     ];
 
-    /// <summary>Reads a setting and reports all that is wrong with it.</summary>
-    /// <param name="section">Has the setting.</param>
+    /// <summary>Reads a setting and reports all its problems.</summary>
+    /// <param name="section">The section of the setting.</param>
     /// <param name="key">Its name.</param>
     /// <param name="poolSize">The setting <c>pool-size</c>.</param>
     /// <param name="isRequired">Whether it must be there.</param>
-    /// <returns>Null when it is missing or wrong.</returns>
+    /// <returns>Null when it is missing or invalid.</returns>
     public static NpgsqlConnectionStringBuilder? Read(
         ConfigSection section, string key, int poolSize, bool isRequired)
     {
@@ -71,12 +71,12 @@ internal static partial class ConnectionString
         return server;
     }
 
-    /// <summary>A connection string as it may be shown: without what is or may be a secret.</summary>
+    /// <summary>A connection string for display: values that are or may be secret are masked.</summary>
     public static string Masked(string text)
     {
         if (Parse(text, out _) is not { } server)
         {
-            // Where a password begins in it, nobody can tell.
+            // It cannot be parsed, so the password cannot be located.
             return Mask;
         }
         var shown = new DbConnectionStringBuilder();
@@ -139,7 +139,7 @@ internal static partial class ConnectionString
         return HostProblem(server);
     }
 
-    // One keyword has several spellings.
+    // Npgsql normalizes the spellings of a keyword.
     private static bool IsFreeText(string keyword, string value) =>
         new NpgsqlConnectionStringBuilder { [keyword] = value } is var one && FreeTexts.Any(one.ShouldSerialize);
 
@@ -153,7 +153,7 @@ internal static partial class ConnectionString
     /// <returns>Null when it is no name, address or directory of a socket, with or without a port.</returns>
     private static string? Address(string host, int port)
     {
-        // As Npgsql reads it: an address of version 6 has no port unless it is in brackets.
+        // As in Npgsql: an IPv6 address has no port unless it is in brackets.
         if (host.Count(c => c == ':') > 1 && !host.StartsWith('['))
         {
             return WithPort(host, port);

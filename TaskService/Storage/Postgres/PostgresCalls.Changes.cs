@@ -4,18 +4,18 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Postgres;
 
-/// <content>Changes, of which it is always known whether they are made, or said that it is not.</content>
+/// <content>Changes: each is reported as committed, as not made, or as of unknown outcome.</content>
 internal sealed partial class PostgresCalls
 {
-    // The end of what was written, which no commit before this statement lies behind.
+    // The end of the write-ahead log (LSN): all commits before this statement lie before it.
     private const string SelectPosition = "SELECT pg_current_wal_insert_lsn()";
 
-    /// <summary>Makes a change on the primary, which is committed when this ends.</summary>
-    /// <param name="change">The statement; knows afterwards how many rows were changed.</param>
-    /// <param name="then">What follows in a transaction of its own, whatever comes of it; null for nothing.</param>
-    /// <param name="cancel">What has begun goes on, but is not waited for.</param>
-    /// <exception cref="OperationCanceledException">It has not begun, and does not.</exception>
-    /// <exception cref="StorageException">It was not made, or that is not known.</exception>
+    /// <summary>Commits a change on the primary.</summary>
+    /// <param name="change">The statement; gets the number of changed rows.</param>
+    /// <param name="then">Executed next in a transaction of its own, its result ignored; null for none.</param>
+    /// <param name="cancel">Abandons a change that has begun: it goes on in the background.</param>
+    /// <exception cref="OperationCanceledException">The change was cancelled before it began.</exception>
+    /// <exception cref="StorageException">The change failed, or its outcome is unknown.</exception>
     public async ValueTask ChangeAsync(PostgresChange change, PostgresChange? then, CancellationToken cancel)
     {
         var request = StoreRequest.Current;
@@ -47,8 +47,8 @@ internal sealed partial class PostgresCalls
         }
     }
 
-    /// <param name="change">Goes on when nobody waits for it any more.</param>
-    /// <param name="tryTake">Whether it has not begun, and does not from now on.</param>
+    /// <param name="change">Goes on in the background once abandoned.</param>
+    /// <param name="tryTake">Cancels a change that has not begun; false when it has.</param>
     /// <param name="cancel">Ends the wait.</param>
     private async Task OrAbandonAsync(Task change, Func<bool> tryTake, CancellationToken cancel)
     {
@@ -64,7 +64,7 @@ internal sealed partial class PostgresCalls
             }
             if (change.IsCompleted)
             {
-                // At the last moment.
+                // It completed at the same moment.
                 await change;
                 return;
             }
@@ -81,7 +81,7 @@ internal sealed partial class PostgresCalls
         }
         catch (OperationCanceledException)
         {
-            // It was about to begin, and did not.
+            // It was cancelled before it began.
         }
         catch (Exception error)
         {
@@ -102,7 +102,7 @@ internal sealed partial class PostgresCalls
                 only.Refusal = error;
                 return;
             }
-            // One of them is refused, which has undone them all.
+            // Isolate statement errors within a PostgreSQL batch: one failed, which has rolled back all.
             await ChangeEachAsync(batch);
         }
     }
@@ -123,13 +123,13 @@ internal sealed partial class PostgresCalls
             catch (Exception error)
             {
                 change.Refusal = error;
-                // The others would wait for it in vain, one after the other.
+                // The other changes would time out one after the other.
                 unavailable = PostgresErrors.IsRolledBack(error) ? null : PostgresErrors.Translate(error);
             }
         }
     }
 
-    /// <summary>Makes all of these changes or none, which is one transaction.</summary>
+    /// <summary>Commits all of these changes or none, in one transaction.</summary>
     private async Task ChangeAsync(List<PostgresChange> all, PostgresChange? then, CancellationToken cancel)
     {
         await using var connection = await servers.OpenPrimaryAsync(cancel);
@@ -141,7 +141,7 @@ internal sealed partial class PostgresCalls
             batch.BatchCommands.Add(change.ToCommand());
         }
         var end = batch.BatchCommands.Count;
-        // They commit here, so that what follows comes after the commit, in the same round trip.
+        // A commit here: the next statement runs after it, in the same round trip.
         batch.BatchCommands[^1].AppendErrorBarrier = true;
         if (then is not null)
         {
@@ -151,7 +151,7 @@ internal sealed partial class PostgresCalls
         var position = await EndAsync(batch);
         if (!isKnown)
         {
-            // Its wait for a standby was cancelled: it is made here, and may be lost with this server.
+            // Its wait for a standby was cancelled: it is committed here, and may be lost with this server.
             throw new StorageException(
                 ErrorKind.StorageUnavailable, "the commit did not wait for the standby that it should wait for");
         }
@@ -162,8 +162,8 @@ internal sealed partial class PostgresCalls
         }
     }
 
-    /// <summary>Runs a batch to its end, whatever its client does meanwhile.</summary>
-    /// <returns>Where its changes end in the write-ahead log; null when nobody will read behind it.</returns>
+    /// <summary>Executes a batch without cancellation.</summary>
+    /// <returns>The position of its changes in the write-ahead log (LSN); null without a replica.</returns>
     private async ValueTask<string?> EndAsync(NpgsqlBatch batch)
     {
         if (!servers.HasReplica)

@@ -10,15 +10,15 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Storage.Postgres;
 
 /// <summary>
-/// Runs statements, in one round trip each or fewer: reads on the server that the request may read from, changes on the
-/// primary. All are observed as <c>.sql</c>, and what goes wrong is a <see cref="StorageException"/>.
+/// Executes statements, with batching: in one round trip each or fewer. Reads go to the server that the request may
+/// read from, changes to the primary. All are operations <c>.sql</c>; failures become <see cref="StorageException"/>.
 /// </summary>
 internal sealed partial class PostgresCalls : IAsyncDisposable
 {
-    // What PostgreSQL keeps of it.
+    // PostgreSQL truncates application_name to this.
     private const int NameCharactersMax = 63;
 
-    // For this transaction only: an idle connection of the pool never shows the id of a request that has ended.
+    // Local to the transaction: an idle connection of the pool never shows the id of a request that has ended.
     private const string SetName = "SELECT set_config('application_name', $1, true)";
 
     // Null on a server that never was a replica.
@@ -36,9 +36,9 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     private readonly Batcher<PostgresQuery> primaryReads;
     private readonly Batcher<PostgresChange> changes;
 
-    /// <param name="settings">Says where the servers are, and who reads where.</param>
-    /// <param name="serviceName">Stands in <c>application_name</c>.</param>
-    /// <param name="loggers">Are told which server is used, and what Npgsql says.</param>
+    /// <param name="settings">The servers and the routing of reads.</param>
+    /// <param name="serviceName">Sent as <c>application_name</c>.</param>
+    /// <param name="loggers">For the routing of reads and for Npgsql.</param>
     public PostgresCalls(PostgresSettings settings, string serviceName, ILoggerFactory loggers)
     {
         this.settings = settings;
@@ -47,23 +47,23 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         servers = new PostgresServers(settings, name, loggers);
         replicaReads = new(finds => FindAsync(finds, usesReplica: true), lingerTurns: 3);
         primaryReads = new(finds => FindAsync(finds, usesReplica: false), lingerTurns: 3);
-        // A commit waits for the disk.
+        // No linger: a commit waits for the disk, and the next batch fills meanwhile.
         changes = new(ChangeBatchAsync, lingerTurns: 0);
     }
 
     public bool HasReplica => servers.HasReplica;
 
-    /// <summary>Reads rows on a replica if the request may, else on the primary.</summary>
-    /// <param name="query">Has the rows afterwards.</param>
-    /// <param name="request">That it is for; without one the primary is read.</param>
-    /// <param name="cancel">At any time.</param>
+    /// <summary>Reads rows from a replica if the request may, else from the primary.</summary>
+    /// <param name="query">Gets the rows.</param>
+    /// <param name="request">The current request; without one the primary is read.</param>
+    /// <param name="cancel">Cancels the read at any time.</param>
     public async ValueTask ReadAsync(PostgresQuery query, StoreRequest? request, CancellationToken cancel)
     {
         var usesReplica = servers.HasReplica && settings.Routes.UsesReplica(request);
         NpgsqlLogSequenceNumber? after = null;
         if (usesReplica && request!.ReadAfter is { } text)
         {
-            // What is not understood was not written by a replica's primary of ours: only the primary is sure to do.
+            // A malformed position is not of this service: only a read from the primary is surely current.
             usesReplica = NpgsqlLogSequenceNumber.TryParse(text, out var position);
             after = position;
         }
@@ -90,7 +90,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
 
     public ValueTask DisposeAsync() => servers.DisposeAsync();
 
-    /// <summary>A text as <c>application_name</c> can hold it.</summary>
+    /// <summary>Sanitizes a text for <c>application_name</c>.</summary>
     private static string ToName(string text)
     {
         var name = new StringBuilder(text, 0, Math.Min(text.Length, NameCharactersMax), NameCharactersMax);
@@ -110,7 +110,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         operation.Set("row_count", (long)statement.RowCount);
     }
 
-    /// <returns>Null for what is no failure of the storage, and goes on as it is.</returns>
+    /// <returns>Null when the error is no failure of the storage, and is rethrown as it is.</returns>
     private static StorageException? Failed(Operation operation, Exception error)
     {
         operation.Fail(error);
@@ -133,7 +133,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
         catch (Exception error) when (usesReplica && PostgresErrors.Translate(error) is not null)
         {
-            // The one server that has gone may have stood in for a replica, which there is again by now.
+            // The lost server may have replaced a replica that is available again by now.
             if (!await TryReadReplicaAsync(queries, after, cancel))
             {
                 throw;
@@ -145,7 +145,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     {
         for (var tried = 1; ; tried++)
         {
-            // It tries again by itself for as long as that is worth while.
+            // OpenPrimaryAsync retries by itself.
             await using var connection = await servers.OpenPrimaryAsync(cancel);
             try
             {
@@ -154,7 +154,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
             }
             catch (Exception error) when (PostgresErrors.IsConnectionError(error) && tried < ConnectionsTriedMax)
             {
-                // It lay in the pool while its server went away. A read can simply be made again.
+                // An idle connection whose server was lost. A read can be retried.
             }
         }
     }
@@ -186,13 +186,13 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
         catch (Exception error) when (error is NpgsqlException or TimeoutException or IOException)
         {
-            // It is not there, or cannot answer this one, as when a table has not come through yet.
+            // The replica is not available, or cannot serve this read, such as of a table that is not replicated yet.
             logger.LogDebug(error, "The replica fails, so the primary is read");
             return false;
         }
     }
 
-    /// <returns>False when the server does not have the position yet.</returns>
+    /// <returns>False when the server has not replayed the position yet.</returns>
     private async ValueTask<bool> TryReadAsync(
         NpgsqlConnection connection,
         List<PostgresQuery> queries,
@@ -237,7 +237,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         var hasName = batch.BatchCommands.Count > 0;
         if (after is { } position)
         {
-            // Before the query, which sees at least what there was then.
+            // Before the query, whose snapshot then includes the position.
             batch.BatchCommands.Add(new NpgsqlBatchCommand(HasPosition)
             {
                 Parameters = { new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.PgLsn, Value = position } },
@@ -273,7 +273,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         return true;
     }
 
-    // The server that has answered: the primary stands in for a replica that is behind or gone.
+    // Logs the server that was read: the primary replaces a replica that lags or is lost.
     private void LogServer(bool isReplica, StoreRequest? request)
     {
         if (servers.HasReplica && request is not null && logger.IsEnabled(LogLevel.Debug))
@@ -287,7 +287,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         var batch = connection.CreateBatch();
         if (settings.RequestIdInName && Operation.Current?.Id is { Length: > 0 } id)
         {
-            // The id is what is looked for, so it is whole if it can be.
+            // The id is the part that people search for, so it is not truncated if possible.
             var room = Math.Max(0, NameCharactersMax - id.Length - 1);
             var both = ToName(room == 0 ? id : $"{name[..Math.Min(room, name.Length)]} {id}");
             batch.BatchCommands.Add(

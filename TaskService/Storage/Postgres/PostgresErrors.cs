@@ -3,27 +3,27 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Postgres;
 
-/// <summary>What errors of PostgreSQL mean. Their SQLSTATE decides, never their text, which has languages.</summary>
+/// <summary>Classifies errors of PostgreSQL by SQLSTATE, never by their text, which is localized.</summary>
 internal static class PostgresErrors
 {
     private const string Warning = "01000";
 
-    // What a trigger says by RAISE WARNING has the same code.
+    // RAISE WARNING in a trigger has the same code.
     private const string RaiseRoutine = "exec_stmt_raise";
 
-    // Classes whose errors come from the state of the server, whichever statement it was: connections, transactions
-    // that are read-only or were rolled back, statements that are prepared no longer, access, resources, objects in
-    // use, operators, its system, its data.
+    // Classes of errors from the state of the server, independent of the statement: connections, transactions that are
+    // read-only or were rolled back, lost prepared statements, access, resources, objects in use, operator
+    // intervention, system errors, data corruption.
     private static readonly string[] ServerClasses =
         ["08", "25", "26", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"];
 
-    // Classes whose errors come from the schema or the rights that a statement meets: somebody has changed them, since
-    // the text of each statement is fixed and was right. Another statement may meet others.
+    // Classes of errors from the schema or the rights that a statement needs: they have changed, since the text of each
+    // statement is fixed and was valid. Another statement may still work.
     private static readonly string[] SchemaClasses = ["0A", "3F", "42", "HV"];
 
     /// <summary>
-    /// A <see cref="StorageException"/>, when it is the storage that has failed; null for cancellations and mistakes
-    /// of ours.
+    /// Maps a failure of the storage to a <see cref="StorageException"/>; null for cancellations and bugs of this
+    /// program.
     /// </summary>
     public static StorageException? Translate(Exception error) => error switch
     {
@@ -31,26 +31,26 @@ internal static class PostgresErrors
         PostgresException { SqlState: PostgresErrorCodes.DiskFull } =>
             new(ErrorKind.StorageFull, error.Message, error),
         PostgresException refused when !ServerClasses.Concat(SchemaClasses).Contains(refused.SqlState[..2]) => null,
-        // Not reached, lost, out of time, or no connection of the pool was free.
+        // Not reached, connection lost, timeout, or pool exhausted.
         NpgsqlException or TimeoutException or IOException =>
             new(ErrorKind.StorageUnavailable, error.Message, error),
         _ => null,
     };
 
-    /// <summary>Whether this may be the warning that alone tells of a commit without its standby.</summary>
+    /// <summary>Whether this may be the warning of a commit that did not wait for its synchronous standby.</summary>
     public static bool IsCommitWarning(PostgresNotice notice) =>
         notice.SqlState == Warning && notice.Routine != RaiseRoutine;
 
     /// <summary>
-    /// Whether nothing is left of the transaction, and what was in it may be tried in another way: the storage works,
-    /// or it has ended a deadlock of several transactions.
+    /// Whether the transaction was rolled back and its statements may be retried one by one: the server works, or it
+    /// has resolved a deadlock.
     /// </summary>
     public static bool IsRolledBack(Exception error) =>
         error is PostgresException refused
         && (refused.SqlState is PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected
             || !ServerClasses.Contains(refused.SqlState[..2]));
 
-    /// <summary>Whether it is the connection that has failed, so that another one may do.</summary>
+    /// <summary>Whether the connection has failed, so that a retry on another one may succeed.</summary>
     public static bool IsConnectionError(Exception error) => error switch
     {
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => false,
@@ -59,7 +59,7 @@ internal static class PostgresErrors
         _ => error is IOException,
     };
 
-    // Of several hosts, each has its own error within.
+    // With several hosts, the aggregate has an error per host.
     private static bool IsTimeout(Exception? error) => error switch
     {
         TimeoutException => true,
@@ -68,7 +68,7 @@ internal static class PostgresErrors
         _ => false,
     };
 
-    /// <summary>Why it failed, without the list of all that was tried.</summary>
+    /// <summary>The cause in one line, without the list of all attempts.</summary>
     public static string Reason(Exception error) => error switch
     {
         StorageException known => known.Message,

@@ -3,11 +3,11 @@ using Npgsql;
 
 namespace TaskService.Storage.Postgres;
 
-/// <summary>Connections to the primary, whichever host that is at the time, and to a replica.</summary>
+/// <summary>Connection pools for the current primary among the hosts, and for replicas.</summary>
 internal sealed class PostgresServers : IAsyncDisposable
 {
-    // A connection that broke makes its host count as gone for a second. It is looked at again before that, so that
-    // one broken connection is a delay for the others, not a failure. With the last try, it is under 1.5 seconds.
+    // After a connection error Npgsql considers the host offline for a second. It is rechecked before that, so that one
+    // broken connection delays other requests and does not fail them. With the last retry, under 1.5 seconds.
     private static readonly TimeSpan OpenTimeMax = TimeSpan.FromSeconds(1.4);
     private static readonly TimeSpan RecheckPause = TimeSpan.FromMilliseconds(100);
 
@@ -25,9 +25,8 @@ internal sealed class PostgresServers : IAsyncDisposable
         primary = primaryHosts.WithTargetSession(TargetSessionAttributes.Primary);
         if (settings.Replica is { } other)
         {
-            // The same hosts share their connections: only the one that is chosen differs. Who is to be read as someone
-            // else has their own, and so have balanced reads, since changes must not go now to one and now to another
-            // of two that both take them.
+            // With the same hosts and settings, one pool serves both: only the chosen host differs. Another user needs
+            // a pool of its own, and so do balanced reads: with two primaries at once, changes must not alternate.
             var isShared = PostgresSettings.AreSame(settings.Primary, other);
             replicaHosts = isShared ? primaryHosts : Build(other, name, loggers);
             replica = replicaHosts.WithTargetSession(TargetSessionAttributes.PreferStandby);
@@ -36,12 +35,12 @@ internal sealed class PostgresServers : IAsyncDisposable
 
     public bool HasReplica => replica is not null;
 
-    /// <summary>Whether the server is one, which it says by itself since PostgreSQL 14.</summary>
-    /// <param name="connection">That was opened for a replica, and may have got the primary instead.</param>
+    /// <summary>Whether the server is a replica, which it reports itself since PostgreSQL 14.</summary>
+    /// <param name="connection">Opened for a replica; it may have got the primary instead.</param>
     public static bool IsReplica(NpgsqlConnection connection) =>
         !connection.PostgresParameters.TryGetValue("in_hot_standby", out var said) || said == "on";
 
-    /// <summary>Opens a connection to the server that takes changes.</summary>
+    /// <summary>Opens a connection to the primary; retries for <see cref="OpenTimeMax"/>.</summary>
     /// <exception cref="NpgsqlException">There is none.</exception>
     public async ValueTask<NpgsqlConnection> OpenPrimaryAsync(CancellationToken cancel)
     {
@@ -63,8 +62,8 @@ internal sealed class PostgresServers : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens a connection to a replica, or to what is there when none is.</summary>
-    /// <exception cref="NpgsqlException">There is none.</exception>
+    /// <summary>Opens a connection to a replica, or to the primary when none is available.</summary>
+    /// <exception cref="NpgsqlException">No server is available.</exception>
     public ValueTask<NpgsqlConnection> OpenReplicaAsync(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
@@ -88,7 +87,7 @@ internal sealed class PostgresServers : IAsyncDisposable
         {
             builder.ConnectionStringBuilder.ApplicationName = name;
         }
-        // Whatever the role, the database or the server have set: only a warning tells of a commit without its standby.
+        // Overrides the settings of role, database and server: only a warning reports a commit without its standby.
         builder.UsePhysicalConnectionInitializer(
             static connection =>
             {
@@ -103,7 +102,7 @@ internal sealed class PostgresServers : IAsyncDisposable
         return builder.BuildMultiHost();
     }
 
-    // Of many who wait, one.
+    // Of many waiting requests, one rechecks.
     private void Recheck()
     {
         var last = Volatile.Read(ref recheckedAt);

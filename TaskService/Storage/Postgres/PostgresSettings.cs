@@ -4,11 +4,11 @@ using TaskService.Configuration;
 
 namespace TaskService.Storage.Postgres;
 
-/// <summary>How PostgreSQL is reached, and who reads where.</summary>
-/// <param name="Primary">A connection string; of several hosts the one that takes changes is found.</param>
-/// <param name="Replica">Where reads go; null when there is no other server for them.</param>
+/// <summary>Connection settings of PostgreSQL, and the routing of reads.</summary>
+/// <param name="Primary">A connection string; of several hosts the current primary is found.</param>
+/// <param name="Replica">Connection string for reads; null when there is no other server for them.</param>
 /// <param name="Routes">Which requests read from a replica.</param>
-/// <param name="ReadYourWritesWaitMax">How long a read waits for a replica to have what its client has written.</param>
+/// <param name="ReadYourWritesWaitMax">Timeout of a read that waits for a replica to have its client's writes.</param>
 /// <param name="RequestIdInName">Whether <c>application_name</c> carries the id of the request.</param>
 internal sealed record PostgresSettings(
     NpgsqlConnectionStringBuilder Primary,
@@ -32,11 +32,11 @@ internal sealed record PostgresSettings(
         {
             return null;
         }
-        // One server has one pool, and there is nothing to choose from.
+        // With one server for both, one pool is enough, and there is no routing.
         var isSame = replica is not null && IsOneServer(primary) && AreSame(primary, replica);
         if (replica is not null && !AreSameHosts(primary, replica) && !replica.ShouldSerialize(LoadBalanceHosts))
         {
-            // Hosts that are there to be read share the reads.
+            // Hosts that are only in the replica setting share the reads.
             replica.LoadBalanceHosts = true;
         }
         return new PostgresSettings(primary, isSame ? null : replica, routes, wait, hasId);
@@ -46,7 +46,7 @@ internal sealed record PostgresSettings(
     public static bool AreSameHosts(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
         ConnectionString.Hosts(one).Order().SequenceEqual(ConnectionString.Hosts(other).Order());
 
-    /// <summary>Whether two connection strings say the same, but for the order of their hosts.</summary>
+    /// <summary>Whether two connection strings are equal, but for the order of their hosts.</summary>
     public static bool AreSame(NpgsqlConnectionStringBuilder one, NpgsqlConnectionStringBuilder other) =>
         AreSameHosts(one, other) && WithoutHosts(one) == WithoutHosts(other);
 
@@ -64,17 +64,17 @@ internal sealed record PostgresSettings(
             return null;
         }
         (server.MaxPoolSize, server.CommandTimeout) = (pool, timeout);
-        // How soon a server that went away, or another one that took over, is noticed.
+        // Timeouts for the detection of a lost server and of a failover.
         Default("Timeout", 2);
         Default("Host Recheck Seconds", 1);
         Default("Cancellation Timeout", 500);
-        // Statements are prepared once a connection, and nothing is left on one that would have to be reset.
+        // Statements are prepared once per connection, and no session state is left that would need a reset.
         Default("Max Auto Prepare", 50);
         Default("Auto Prepare Min Usages", 2);
         Default("No Reset On Close", true);
         try
         {
-            // What does not go together shows when it is put to use.
+            // Npgsql validates combinations of settings when it builds the data source.
             using (new NpgsqlDataSourceBuilder(server.ConnectionString).BuildMultiHost())
             {
             }
@@ -102,7 +102,7 @@ internal sealed record PostgresSettings(
         {
             try
             {
-                // In time that grows with the path alone, which clients choose.
+                // Non-backtracking: linear time in the path, which clients choose.
                 patterns.Add(new Regex(
                     $@"\A(?:{text})\z", RegexOptions.NonBacktracking | RegexOptions.CultureInvariant));
             }

@@ -7,30 +7,30 @@ using TaskService.Storage.Sql;
 
 namespace TaskService.Storage.Postgres;
 
-/// <summary>A statement with its parameters, which can be sent several times, and what came of the last.</summary>
-/// <param name="sql">With names for its parameters.</param>
-/// <param name="set">Sets them.</param>
+/// <summary>A statement with its parameters, which can be retried, and the result of its last execution.</summary>
+/// <param name="sql">With named parameters.</param>
+/// <param name="set">Sets the parameters.</param>
 internal abstract partial class PostgresStatement(string sql, Action<SqlParameters> set)
 {
     private static readonly ConcurrentDictionary<string, string> TextsByPlace = new();
 
     public string Sql => sql;
 
-    /// <summary>How many rows were read or changed.</summary>
+    /// <summary>The number of rows read or changed.</summary>
     public int RowCount { get; set; }
 
-    /// <summary>What is wrong with this one alone, when others that went with it may be right.</summary>
+    /// <summary>The error of this statement alone; others of its batch may have succeeded.</summary>
     public Exception? Refusal { get; set; }
 
     /// <summary>
-    /// As it is sent: parameters go by their place, as PostgreSQL has them. Names would make the driver read the text
-    /// anew each time.
+    /// The command with positional parameters, as PostgreSQL has them. With named ones the driver would parse the text
+    /// each time.
     /// </summary>
     public NpgsqlBatchCommand ToCommand()
     {
         var command = new NpgsqlBatchCommand();
         set(command);
-        // As many texts as the program has statements, of which each is always set in the same order.
+        // Bounded by the number of statements in the program; each sets its parameters always in the same order.
         command.CommandText = TextsByPlace.GetOrAdd(
             sql,
             static (sql, all) => Name().Replace(
@@ -54,14 +54,14 @@ internal abstract partial class PostgresStatement(string sql, Action<SqlParamete
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal sealed class PostgresChange(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
-    /// <summary>Whether it may go with others in one transaction: it is short, and locks no row of another.</summary>
+    /// <summary>Whether it may share a transaction in a batch: it is short, and locks no row of another.</summary>
     public bool IsBatchable { get; init; }
 
-    /// <summary>Where it ends in the write-ahead log, at the latest; null when nobody will read behind it.</summary>
+    /// <summary>An upper bound of its position in the write-ahead log (LSN); null without a replica.</summary>
     public string? Position { get; set; }
 }
 
-/// <summary>What one row is looked for by.</summary>
+/// <summary>The key of a lookup of one row.</summary>
 /// <param name="Name">Of the parameter.</param>
 /// <param name="Value">Of the first column.</param>
 internal readonly record struct PostgresKey(string Name, string Value);
@@ -70,36 +70,36 @@ internal readonly record struct PostgresKey(string Name, string Value);
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
 internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : PostgresStatement(sql, set)
 {
-    /// <summary>The row that it looks for, when that is all it does; null for a query that goes alone.</summary>
+    /// <summary>The key of a lookup of one row, which can be batched; null for any other query.</summary>
     public PostgresKey? Key { get; init; }
 
-    /// <summary>Whether a replica has answered.</summary>
+    /// <summary>Whether the result comes from a replica.</summary>
     public virtual bool IsFromReplica { get; set; }
 
-    /// <summary>Looks for one row by what its first column is. Several such queries can be one.</summary>
+    /// <summary>Looks up one row by its first column. Several such queries can be joined.</summary>
     /// <param name="sql">Compares with one parameter.</param>
     /// <param name="key">That parameter.</param>
-    /// <param name="row">Reads the row that the reader stands on.</param>
+    /// <param name="row">Reads the current row.</param>
     public static PostgresQuery<T> Find<T>(string sql, PostgresKey key, Func<NpgsqlDataReader, T> row) =>
         new(sql, parameters => TaskSql.Set(parameters, key.Name, DbType.String, key.Value), row) { Key = key };
 
-    /// <summary>Makes one query of those that have the same text.</summary>
-    /// <param name="finds">Made by <see cref="Find"/>; they get their rows.</param>
+    /// <summary>Joins lookups with the same text to one query each.</summary>
+    /// <param name="finds">Created by <see cref="Find"/>; they get their rows.</param>
     public static List<PostgresQuery> Join(List<PostgresQuery> finds) => finds is [_]
         ? finds
         : [.. finds.GroupBy(find => find.Sql).Select(
             same => new Joined(
                 OfAll(same.Key, same.First().Key!.Value.Name), same.ToLookup(find => find.Key!.Value.Value)))];
 
-    /// <summary>The text of a query for one row, for the rows of all <c>@keys</c>.</summary>
+    /// <summary>Rewrites a lookup of one row to one of all <c>@keys</c>.</summary>
     public static string OfAll(string sql, string name) =>
-        // In a sub-select, the planner does not see how many there are: it makes one plan for all, else one each time.
+        // A sub-select hides the number of keys from the planner: one generic plan serves all, instead of one per call.
         sql.Replace($"= {name}", "= ANY((SELECT @keys)::text[])", StringComparison.Ordinal);
 
-    /// <summary>Takes the row that the reader stands on.</summary>
+    /// <summary>Reads the current row.</summary>
     public abstract void Take(NpgsqlDataReader reader);
 
-    /// <summary>Forgets what a try that broke off has left.</summary>
+    /// <summary>Discards the rows of a failed attempt before a retry.</summary>
     public abstract void Reset();
 
     private sealed class Joined(string sql, ILookup<string, PostgresQuery> finds)
@@ -133,16 +133,16 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
 
 /// <inheritdoc/>
 /// <inheritdoc cref="PostgresStatement" path="/param"/>
-/// <param name="row">Reads the row that the reader stands on.</param>
+/// <param name="row">Reads the current row.</param>
 internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Func<NpgsqlDataReader, T> row)
     : PostgresQuery(sql, set)
 {
     public List<T> Rows { get; private set; } = [];
 
-    /// <summary>Of a row; those behind <see cref="KeysetPages.CharactersMax"/> are not kept.</summary>
+    /// <summary>Length of a row's texts; rows beyond <see cref="KeysetPages.CharactersMax"/> are not kept.</summary>
     public Func<T, int> CharactersOf { get; init; } = _ => 0;
 
-    /// <summary>Of the rows that were kept.</summary>
+    /// <summary>Total of the kept rows.</summary>
     public int Characters { get; private set; }
 
     /// <summary>Whether rows were not kept.</summary>
@@ -164,7 +164,7 @@ internal sealed class PostgresQuery<T>(string sql, Action<SqlParameters> set, Fu
         }
         catch (Exception error)
         {
-            // Someone else wrote the row. Those behind it, of other queries as well, are read nevertheless.
+            // Another program wrote this row. Later rows, also those of other queries, are still read.
             Refusal = error;
         }
     }

@@ -10,10 +10,10 @@ namespace TaskService.Storage.Postgres;
 
 /// <summary>
 /// Keeps tasks in PostgreSQL: changes go to the primary, reads to a replica where there is one. Each change is one
-/// statement, so that nothing is held open between two, and others may use the same table.
+/// statement, so that no transaction is held open, and other programs may use the same table.
 /// </summary>
-/// <param name="settings">Where the servers are.</param>
-/// <param name="serviceName">Stands in <c>application_name</c>.</param>
+/// <param name="settings">The servers and the routing of reads.</param>
+/// <param name="serviceName">Sent as <c>application_name</c>.</param>
 /// <param name="loggers">For this engine and for Npgsql.</param>
 /// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
 /// <param name="isMigrateOnly">As <see cref="StoreSetup.IsMigrateOnly"/>.</param>
@@ -27,13 +27,13 @@ internal sealed class PostgresTaskStore(
     private const int MigrationSecondsMax = 3_600;
     private const int ConnectSecondsMax = 15;
 
-    // One that instances of this service take, and nobody else by accident.
+    // An arbitrary lock number, so that other programs do not use it by accident.
     private const string BeginMigration =
         "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(7310600731854951)";
 
     private const string HasMigrations = "SELECT to_regclass('schema_migrations') IS NOT NULL";
 
-    // Why changes cannot be taken, a row each. A table that is missing is an error.
+    // The reasons why changes are not accepted, one per row. A missing table is an error.
     private const string SelectProblems =
         "SELECT 'its transactions are read-only' WHERE current_setting('transaction_read_only')::bool UNION ALL"
         + " SELECT format('the role %s has no right to %s on %s', current_user, verb, name)"
@@ -42,20 +42,20 @@ internal sealed class PostgresTaskStore(
 
     private const string IdIsTaken = "tasks_pkey";
 
-    // Only of the row that was read: of several who change it, one wins, and nothing is locked until then.
+    // Optimistic concurrency: changes the row only if it is the version that was read; no lock is held in between.
     private const string SameRow = " AND xmin = @xmin";
 
     private static readonly string FindRow = TaskSql.Find.Replace(" FROM ", ", xmin FROM ", StringComparison.Ordinal);
 
-    // The commit of what is seen lies before the end of the log.
+    // The commit of a visible row lies before the end of the log.
     private static readonly string FindKeyAndPosition = KeySql.Find.Replace(
         " FROM ", ", pg_current_wal_insert_lsn() FROM ", StringComparison.Ordinal);
 
-    // The key first, since a task comes only with it.
+    // The key first: the task is inserted only if the key is.
     private static readonly string InsertWithKey =
         $"WITH added AS ({KeySql.Insert} RETURNING key) {TaskSql.InsertFrom("added")}";
 
-    // A key that another change is removing already needs nobody to wait for it.
+    // Keys that another transaction is deleting are skipped, without a wait.
     private static readonly string DeleteExpired = KeySql.DeleteExpired.Replace(
         "LIMIT @limit", "LIMIT @limit FOR UPDATE SKIP LOCKED", StringComparison.Ordinal);
 
@@ -110,7 +110,7 @@ internal sealed class PostgresTaskStore(
                 }
             })
         {
-            // Nobody else has this id; a key may have been sent twice.
+            // A new id conflicts with no other statement; a key may be in use concurrently.
             IsBatchable = idempotency is null,
         };
         var deleteExpired = idempotency is null
@@ -140,7 +140,7 @@ internal sealed class PostgresTaskStore(
         {
             return null;
         }
-        // Who sends a create again may read what was made as well as who was told at once.
+        // A retry gets the position as well, so that its client can read the task from a replica.
         StoreRequest.Current?.Position = position;
         return create;
     }
@@ -154,7 +154,7 @@ internal sealed class PostgresTaskStore(
 
     public IAsyncEnumerable<StoredTask> ListAsync(TaskQuery query, CancellationToken cancel)
     {
-        // Later pages are asked for by whoever sends the answer, which is for the same request.
+        // Captured here: later pages are read while the response is sent, outside of this context.
         var request = StoreRequest.Current;
         return KeysetPages.StreamAsync(
             query.After ?? "",
@@ -247,14 +247,14 @@ internal sealed class PostgresTaskStore(
             {
                 return ErrorKind.TaskNotFound;
             }
-            // Someone else was faster: what is there now is looked at anew.
+            // A concurrent change won: retry with the current row.
         }
     }
 
     private static Row ReadTask(NpgsqlDataReader reader) => TaskSql.TryRead(reader, out var task, out var problem)
         ? new Row(task.Id, task, null) : new Row(reader.GetString(0), null, problem);
 
-    /// <returns>Null when the row is no task, which is reported.</returns>
+    /// <returns>Null when the row is invalid, which is logged.</returns>
     private StoredTask? Served(Row row)
     {
         if (row.Task is null)
@@ -266,12 +266,12 @@ internal sealed class PostgresTaskStore(
 
     private async Task MigrateAsync(CancellationToken cancel)
     {
-        // A connection of its own, on which a large step may take its time.
+        // A connection of its own, with a longer timeout for large migrations.
         var server = new NpgsqlConnectionStringBuilder(settings.Primary.ConnectionString)
         {
             Pooling = false,
             CommandTimeout = MigrationSecondsMax,
-            // Nobody waits for an answer yet, and a machine that starts is busy.
+            // At the start no request is waiting, and the machine may be busy.
             Timeout = Math.Max(settings.Primary.Timeout, ConnectSecondsMax),
         };
         if (!PostgresSettings.IsOneServer(server))
@@ -316,8 +316,8 @@ internal sealed class PostgresTaskStore(
         }
     }
 
-    /// <param name="Id">As it stands there.</param>
-    /// <param name="Task">Null when the row is none.</param>
-    /// <param name="Problem">Why it is none.</param>
+    /// <param name="Id">As it stands in the table.</param>
+    /// <param name="Task">Null when the row is invalid.</param>
+    /// <param name="Problem">Why it is invalid.</param>
     private readonly record struct Row(string Id, StoredTask? Task, string? Problem);
 }

@@ -3,12 +3,12 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Postgres;
 
-/// <summary>Which requests read from a replica: those that change nothing, unless a pattern says otherwise.</summary>
-/// <param name="primary">Of <c>VERB /path</c>, the whole of it; these win.</param>
-/// <param name="replica">Of requests that read from a replica though they change something.</param>
+/// <summary>Routing of reads to a replica: requests that change nothing, unless a pattern decides otherwise.</summary>
+/// <param name="primary">Patterns for the whole of <c>VERB /path</c>; these take precedence.</param>
+/// <param name="replica">Patterns of requests that read from a replica although they change something.</param>
 internal sealed class ReadRoutes(IReadOnlyList<Regex> primary, IReadOnlyList<Regex> replica)
 {
-    /// <param name="request">Null for what no request has asked for.</param>
+    /// <param name="request">Null outside of requests.</param>
     public bool UsesReplica(StoreRequest? request) =>
         request is { MustBeCurrent: false }
         && !primary.Any(pattern => pattern.IsMatch(request.Key))

@@ -5,11 +5,11 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
-/// <summary>What is said to the table of idempotency keys, in words that every engine understands.</summary>
+/// <summary>Statements on the table of idempotency keys, in SQL that every engine supports.</summary>
 internal static class KeySql
 {
     /// <summary>
-    /// How many expired keys go at once, at most. Who looks for them more often than after as many new ones keeps up.
+    /// Expired keys that one statement deletes, at most. An engine keeps up if it deletes before so many new ones.
     /// </summary>
     public const int ExpiredItemsMax = 500;
 
@@ -17,7 +17,7 @@ internal static class KeySql
         "SELECT key, body_hash, task_id, version, created FROM idempotency_keys WHERE key = @key";
 
     /// <summary>
-    /// Changes no row when the key is there and not expired: another process has made a task with it meanwhile.
+    /// Changes no row when the key exists and is not expired: another process has created a task with it meanwhile.
     /// </summary>
     public const string Insert =
         "INSERT INTO idempotency_keys (key, body_hash, task_id, version, created)"
@@ -51,7 +51,7 @@ internal static class KeySql
         TaskSql.Set(parameters, "@limit", DbType.Int32, ExpiredItemsMax);
     }
 
-    /// <summary>Reads the row of <see cref="Find"/> that the reader stands on.</summary>
+    /// <summary>Reads the current row of <see cref="Find"/>.</summary>
     public static IdempotencyRecord Read(DbDataReader reader) => new(
         reader.GetString(0),
         ParseHash(reader.GetString(1)),

@@ -3,33 +3,33 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
-/// <param name="Items">May be fewer than were asked for, or none, since what breaks a rule is passed over.</param>
-/// <param name="Last">The id that the page ends with, as the table has it.</param>
-/// <param name="IsLast">Whether there is nothing behind it.</param>
-/// <param name="Characters">Of the texts of its items, where they may be long.</param>
+/// <param name="Items">May be fewer than requested, or none, since invalid rows are skipped.</param>
+/// <param name="Last">The id of the last row of the page, as it stands in the table.</param>
+/// <param name="IsLast">Whether no page follows.</param>
+/// <param name="Characters">Total length of the texts of its items, where they may be long.</param>
 internal readonly record struct KeysetPage<T>(IReadOnlyList<T> Items, string Last, bool IsLast, long Characters = 0);
 
 /// <summary>
-/// Goes through a table in the order of ids, a page at a time, each behind the id that the last one ended with. Between
-/// two pages nothing is held: no connection, no transaction, however slow the reader is.
+/// Keyset pagination: streams a table in id order, a page at a time, each behind the last id of the page before.
+/// Between two pages no connection and no transaction is held, however slow the consumer is.
 /// </summary>
 internal static class KeysetPages
 {
     /// <summary>
-    /// Of the texts of a page, 1 MiB, where it ends: a list takes no more memory, however long the descriptions are.
+    /// Text of a page, 1 MiB, after which it ends: this bounds the memory of a list, however long the texts are.
     /// </summary>
     public const int CharactersMax = 512 * 1024;
 
-    // Most who ask for a few take one page; who goes on gets longer ones.
+    // A short list needs one small page; the pages of a longer one grow.
     private const int FirstItems = 32;
     private const int ItemsMax = 1_000;
 
-    /// <summary>The characters of what takes much memory in a task.</summary>
+    /// <summary>The characters of a task's texts, which take most of its memory.</summary>
     public static int CharactersOf(TaskEntry entry) => entry.Title.Length + (entry.Description?.Length ?? 0);
 
-    /// <param name="start">The id before the first one.</param>
-    /// <param name="read">Reads so many items, at most, behind an id.</param>
-    /// <param name="cancel">Between two pages, and whatever <paramref name="read"/> makes of it.</param>
+    /// <param name="start">The list begins behind this id.</param>
+    /// <param name="read">Reads a page of at most so many items behind an id.</param>
+    /// <param name="cancel">Passed on to <paramref name="read"/>.</param>
     public static async IAsyncEnumerable<T> StreamAsync<T>(
         string start,
         Func<string, int, CancellationToken, ValueTask<KeysetPage<T>>> read,
@@ -47,7 +47,7 @@ internal static class KeysetPages
             {
                 yield break;
             }
-            // As many as fit, if they are like those of this page: what does not fit is read in vain.
+            // As many as fit, if they are like those of this page: rows beyond the limit would be read for nothing.
             var fit = page.Characters == 0 ? ItemsMax : page.Items.Count * (long)CharactersMax / page.Characters;
             (last, items) = (page.Last, (int)Math.Clamp(fit, 1, Math.Min(items * 4, ItemsMax)));
         }

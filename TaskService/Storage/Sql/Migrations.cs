@@ -8,13 +8,13 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
-/// <summary>A step of a schema, as its file says it.</summary>
-/// <param name="Version">Steps are made in this order.</param>
+/// <summary>A migration of the schema, from a file.</summary>
+/// <param name="Version">Migrations are applied in this order.</param>
 /// <param name="Name">Of the file, such as <c>001_tasks.sql</c>.</param>
-/// <param name="Sql">What is executed.</param>
+/// <param name="Sql">The statements of the file.</param>
 internal sealed partial record Migration(int Version, string Name, string Sql)
 {
-    /// <summary>SHA-256 of the text, 64 lower-case hexadecimal digits; whatever its line ends are.</summary>
+    /// <summary>SHA-256 of the text, 64 lower-case hexadecimal digits; independent of line ends.</summary>
     public string Hash { get; } = Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
 
@@ -36,10 +36,10 @@ internal sealed partial record Migration(int Version, string Name, string Sql)
 }
 
 /// <summary>
-/// Brings the schema of a database up to date: each step once, in order, in a transaction of its own, under a lock that
-/// keeps other instances out, recorded with its hash in <c>schema_migrations</c>.
+/// Migrates the schema of a database: each step once, in order, in a transaction of its own, under a lock that
+/// excludes other instances, recorded with its hash in <c>schema_migrations</c>.
 /// </summary>
-/// <param name="known">What this program has, in order.</param>
+/// <param name="known">The migrations of this program, in order.</param>
 internal sealed partial class Migrations(IReadOnlyList<Migration> known)
 {
     private const string CreateTable =
@@ -54,7 +54,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
     /// <summary>In order.</summary>
     public IReadOnlyList<Migration> Known => known;
 
-    /// <summary>Those of an engine, which the program carries: <c>schema/ENGINE/NNN_name.sql</c>.</summary>
+    /// <summary>The embedded migrations of an engine: <c>schema/ENGINE/NNN_name.sql</c>.</summary>
     public static Migrations Embedded(string engine)
     {
         var assembly = typeof(Migrations).Assembly;
@@ -68,20 +68,20 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         return new Migrations([.. steps]);
     }
 
-    /// <summary>Makes what is not made yet.</summary>
+    /// <summary>Applies the pending migrations.</summary>
     /// <param name="connection">Open, and in no transaction.</param>
-    /// <param name="begin">SQL that begins a transaction that no other instance can be in at the same time.</param>
-    /// <param name="selectHasTable">SQL that says whether there is a table <c>schema_migrations</c>. A role without the
-    /// right to create one can use a schema that is up to date.</param>
+    /// <param name="begin">SQL that begins a transaction under a lock that excludes other instances.</param>
+    /// <param name="selectHasTable">SQL that returns whether the table <c>schema_migrations</c> exists. A role without
+    /// the right to create it can use a schema that is up to date.</param>
     /// <param name="beforeDestructive">
     /// Is called within the transaction before a step that <see cref="Migration.IsDestructive"/>, unless this call
     /// creates the schema: keeps a copy, or throws so that nothing is applied. Null when such steps are allowed.
     /// </param>
-    /// <param name="logger">Is told what was made.</param>
-    /// <param name="cancel">Between two steps.</param>
+    /// <param name="logger">Gets a line for each applied migration.</param>
+    /// <param name="cancel">Checked before each step.</param>
     /// <returns>The name of the last step.</returns>
-    /// <exception cref="StorageException">The database does not fit the program, or a step failed; the message says in
-    /// one line which.</exception>
+    /// <exception cref="StorageException">The database does not match the program, or a step failed; the message says
+    /// in one line which.</exception>
     /// <exception cref="DbException">The database failed otherwise.</exception>
     public async Task<string> ApplyAsync(
         DbConnection connection,
@@ -95,7 +95,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         while (true)
         {
             cancel.ThrowIfCancellationRequested();
-            // The lock goes with the transaction, so what is there is looked at anew in each.
+            // The lock ends with the transaction, so each transaction reads the applied migrations anew.
             await ExecuteAsync(connection, begin);
             try
             {
@@ -124,15 +124,15 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         }
     }
 
-    /// <summary>What precedes a removal on servers, whose databases the program cannot copy.</summary>
+    /// <summary>Refuses a destructive step on servers, whose databases the program cannot copy.</summary>
     /// <exception cref="StorageException">Always.</exception>
     public static void RequireMigrateOnly(Migration step) => throw new StorageException(
         ErrorKind.StorageUnavailable,
         $"the migration {step.Name} removes or rewrites data: back the database up, then run --migrate-only");
 
-    /// <summary>Applies nothing: everything must have been applied already.</summary>
+    /// <summary>Checks that all migrations are applied, and applies none.</summary>
     /// <returns>The name of the last step.</returns>
-    /// <exception cref="StorageException">The database does not fit the program; the message says in one line why.
+    /// <exception cref="StorageException">The database does not match the program; the message says in one line why.
     /// </exception>
     /// <exception cref="DbException">The database failed, or has no such schema.</exception>
     public async Task<string> RequireCurrentAsync(DbConnection connection)
@@ -145,7 +145,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                 ErrorKind.StorageUnavailable, $"the migration {known[applied.Count].Name} is missing: --migrate-only");
     }
 
-    /// <exception cref="StorageException">What was applied is not the beginning of what is known.</exception>
+    /// <exception cref="StorageException">The applied migrations are not the first of those known.</exception>
     private void ThrowIfForeign(List<(int Version, string Name, string Hash)> applied)
     {
         foreach (var (version, name, hash) in applied)
@@ -161,7 +161,7 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
                 throw new StorageException(ErrorKind.StorageUnavailable, problem);
             }
         }
-        // All that were applied are known, so if one lies between them that was not, it stands where they differ.
+        // All applied migrations are known, so the first difference is one that was skipped.
         foreach (var (own, (version, name, _)) in known.Zip(applied))
         {
             if (own.Version != version)

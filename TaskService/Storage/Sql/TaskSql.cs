@@ -7,11 +7,11 @@ using TaskService.Domain;
 namespace TaskService.Storage.Sql;
 
 /// <summary>
-/// What is said to the table of tasks, in words that every engine understands, and how tasks get in and out.
+/// Statements on the table of tasks, in SQL that every engine supports, and the mapping of tasks to and from rows.
 /// </summary>
 internal static class TaskSql
 {
-    /// <summary>Above every id, for a walk that begins at the highest.</summary>
+    /// <summary>Above every id: the start of a descending list.</summary>
     public const string AboveAllIds = "~";
 
     private static readonly string Names = string.Join(", ", TaskRow.Columns.Select(column => column.Name));
@@ -36,7 +36,8 @@ internal static class TaskSql
 
     public static string ListIdsDescending => "SELECT id FROM tasks WHERE id < @before ORDER BY id DESC LIMIT @limit";
 
-    /// <summary>A page behind an id. Only what restricts is in it, so that an index can serve it.</summary>
+    /// <summary>A page behind an id. It has conditions for the given filters only, so that an index can serve
+    /// it.</summary>
     public static string List(TaskQuery query)
     {
         var sql = new StringBuilder($"SELECT id, {Names} FROM tasks WHERE id > @after");
@@ -72,7 +73,7 @@ internal static class TaskSql
     {
         Set(parameters, "@after", DbType.String, after);
         Set(parameters, "@limit", DbType.Int32, limit);
-        // As a row has it, whatever that is.
+        // The row mapping converts the values of the filters.
         var row = TaskRow.FromDomain(new TaskEntry
         {
             Title = "-",
@@ -93,7 +94,7 @@ internal static class TaskSql
         }
     }
 
-    /// <summary>Sets a parameter, which is made the first time.</summary>
+    /// <summary>Sets a parameter, and creates it the first time.</summary>
     public static void Set(SqlParameters parameters, string name, DbType type, object? value)
     {
         var at = parameters.Items.IndexOf(name);
@@ -106,8 +107,8 @@ internal static class TaskSql
         parameters.Items[at].Value = value ?? DBNull.Value;
     }
 
-    /// <summary>Reads the row of <see cref="Find"/> and <see cref="List"/> that the reader stands on.</summary>
-    /// <returns>False, with the reason, when it breaks a rule of the domain: someone else wrote it.</returns>
+    /// <summary>Reads the current row of <see cref="Find"/> and <see cref="List"/>.</summary>
+    /// <returns>False, with the reason, when it breaks a rule of the domain: another program wrote it.</returns>
     public static bool TryRead(
         DbDataReader reader, [NotNullWhen(true)] out StoredTask? task, [NotNullWhen(false)] out string? problem)
     {
@@ -130,9 +131,9 @@ internal static class TaskSql
         "@" + column.Name;
 }
 
-/// <summary>The parameters of a statement, be it a command or one of a batch.</summary>
-/// <param name="Items">Those that it has.</param>
-/// <param name="Create">Makes another one.</param>
+/// <summary>The parameters of a command or of a batch command.</summary>
+/// <param name="Items">The parameters so far.</param>
+/// <param name="Create">Creates another one.</param>
 internal readonly record struct SqlParameters(DbParameterCollection Items, Func<DbParameter> Create)
 {
     public static implicit operator SqlParameters(DbCommand command) =>

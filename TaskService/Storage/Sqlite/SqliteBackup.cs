@@ -5,20 +5,20 @@ using TaskService.Storage.FileSystem;
 
 namespace TaskService.Storage.Sqlite;
 
-/// <summary>Copies the file beside itself, before something is removed from it or rewritten.</summary>
-/// <param name="identity">That of the file, which is open.</param>
+/// <summary>Copies the file beside itself, before data is removed or rewritten.</summary>
+/// <param name="identity">Of the open file.</param>
 /// <param name="logger">Gets a line with the name of each copy.</param>
 internal sealed class SqliteBackup(SqliteFileIdentity identity, ILogger logger)
 {
     private readonly string path = identity.Path;
 
     /// <summary>
-    /// Makes a copy of what is committed, page by page: one file without a log, synced. The caller holds the write
-    /// lock, so that nobody changes anything between the copy and what comes after it.
+    /// Makes a snapshot of the committed data, page by page: one file without a log, synced. The caller holds the write
+    /// lock, so that no change comes between the copy and the step.
     /// </summary>
-    /// <param name="step">Is about to be done; the copy is named <c>FILE.before-STEP</c>, or with a number behind that
-    /// when there is one already.</param>
-    /// <exception cref="StorageException">It cannot be made.</exception>
+    /// <param name="step">Comes next; the copy is named <c>FILE.before-STEP</c>, with a number behind it when that
+    /// exists already.</param>
+    /// <exception cref="StorageException">The copy cannot be made.</exception>
     public void Make(string step)
     {
         var name = $"{path}.before-{step}";
@@ -46,7 +46,7 @@ internal sealed class SqliteBackup(SqliteFileIdentity identity, ILogger logger)
             }
             catch (Exception again) when (again is IOException or UnauthorizedAccessException)
             {
-                // The next one begins with it; the first error is the one to report.
+                // The next backup deletes it; the first error is the one to report.
             }
             throw new StorageException(
                 ErrorKind.StorageUnavailable,
@@ -60,7 +60,7 @@ internal sealed class SqliteBackup(SqliteFileIdentity identity, ILogger logger)
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
         if (!OperatingSystem.IsWindows())
         {
-            // No one may read the copy who may not read the file.
+            // The copy has the permissions of the file.
             options.UnixCreateMode = File.GetUnixFileMode(path);
         }
         new FileStream(target, options).Dispose();
@@ -71,7 +71,7 @@ internal sealed class SqliteBackup(SqliteFileIdentity identity, ILogger logger)
             copy.Open();
             source.Connection.BackupDatabase(copy);
             using var command = copy.CreateCommand();
-            // Else it would have a log of its own as soon as someone opens it.
+            // Otherwise the copy would get a write-ahead log as soon as it is opened.
             command.CommandText = "PRAGMA journal_mode = DELETE";
             command.ExecuteNonQuery();
         }

@@ -3,18 +3,18 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Sqlite;
 
-/// <summary>A change that waits for its turn, or has it.</summary>
+/// <summary>A change that is queued for the writer, or in progress.</summary>
 internal abstract class SqliteChange
 {
-    // Its statements belong to the operation of who asked for it. Without a reader there is nothing to carry over.
+    // The operation of the request, to which the statements belong; null when operations have no readers.
     private readonly Operation? parent = Operation.Current is { IsRead: true } current ? current : null;
 
     protected SqliteChange() => QueueNode = new LinkedListNode<SqliteChange>(this);
 
-    /// <summary>In the queue, as long as it has not begun.</summary>
+    /// <summary>Its node in the queue, until it begins.</summary>
     public LinkedListNode<SqliteChange> QueueNode { get; }
 
-    /// <summary>Makes it, in a transaction that is still to be committed.</summary>
+    /// <summary>Executes the change in a transaction that is not committed yet.</summary>
     public void Execute(SqliteSession session)
     {
         if (parent is null)
@@ -33,18 +33,18 @@ internal abstract class SqliteChange
         }
     }
 
-    /// <summary>It is on the disk.</summary>
+    /// <summary>The commit is durable.</summary>
     public abstract void Acknowledge();
 
-    /// <summary>It is not, or nobody knows.</summary>
+    /// <summary>The commit failed or its outcome is unknown.</summary>
     public abstract void Fail(Exception error);
 
     protected abstract void ExecuteUnobserved(SqliteSession session);
 }
 
-/// <param name="work">What it does; its result counts once it is on the disk.</param>
-/// <param name="tryDequeue">Takes it out of the queue, unless it has begun.</param>
-/// <param name="logger">Is told when it failed and nobody waited any more.</param>
+/// <param name="work">Reads and writes; its result is valid once the commit is durable.</param>
+/// <param name="tryDequeue">Removes the change from the queue, unless it has begun.</param>
+/// <param name="logger">Gets the failure of an abandoned write.</param>
 internal sealed class SqliteChange<T>(
     Func<SqliteSession, T> work, Predicate<SqliteChange> tryDequeue, ILogger logger) : SqliteChange
 {
@@ -52,11 +52,11 @@ internal sealed class SqliteChange<T>(
     private volatile bool isAbandoned;
     private T? result;
 
-    /// <summary>Completes when it is on the disk or given up, whether anyone waits for it or not.</summary>
+    /// <summary>Completes when the change is durable, failed or cancelled.</summary>
     public Task<T> Ended => ended.Task;
 
-    /// <exception cref="OperationCanceledException">It has not begun, and does not.</exception>
-    /// <exception cref="StorageException">It failed, or it goes on, but the wait was cancelled.</exception>
+    /// <exception cref="OperationCanceledException">The change was cancelled before it began.</exception>
+    /// <exception cref="StorageException">The change failed, or goes on although the wait was cancelled.</exception>
     public async ValueTask<T> WaitAsync(CancellationToken cancel)
     {
         try

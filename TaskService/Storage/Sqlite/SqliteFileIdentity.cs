@@ -3,9 +3,9 @@ using TaskService.Domain;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// Whether the file that was opened, and its log, still have their names, as far as the system can tell (Linux). SQLite
-/// goes on writing into what was removed, and with the process all that was acknowledged meanwhile would be gone. One
-/// that opens another file of the name would even remove the log beside it.
+/// Checks that the open file and its log still have their paths (on Linux only). SQLite goes on writing to a file that
+/// was removed, and all changes acknowledged since would be lost at the end of the process. A connection that opens
+/// another file at the path would even remove the log beside it.
 /// </summary>
 internal sealed class SqliteFileIdentity
 {
@@ -21,7 +21,7 @@ internal sealed class SqliteFileIdentity
         descriptor = DescriptorOf(path);
     }
 
-    /// <summary>Of the file, as SQLite sees it: without links on the way.</summary>
+    /// <summary>Of the file as SQLite resolves it: without symbolic links.</summary>
     public string Path { get; }
 
     private string LogPath => Path + "-wal";
@@ -35,10 +35,10 @@ internal sealed class SqliteFileIdentity
         return (session, new SqliteFileIdentity(real, before));
     }
 
-    /// <summary>Watches the log as well, which is open from the first transaction on.</summary>
+    /// <summary>Checks the log from now on as well; SQLite opens it at the first transaction.</summary>
     public void WatchLog() => logDescriptor = DescriptorOf(LogPath);
 
-    /// <exception cref="StorageException">It was removed, or something else has its name.</exception>
+    /// <exception cref="StorageException">The file or its log was removed or replaced.</exception>
     public void ThrowIfMoved()
     {
         if (descriptor is not null && TargetOf(descriptor) != Path)
@@ -68,7 +68,7 @@ internal sealed class SqliteFileIdentity
         }
         catch (IOException)
         {
-            // It was closed meanwhile, so it is no longer what we look for.
+            // The descriptor was closed meanwhile.
             return null;
         }
     }

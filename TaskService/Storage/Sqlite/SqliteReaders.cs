@@ -4,25 +4,24 @@ using Microsoft.Data.Sqlite;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// Connections that read, beside each other and beside the writer. A read runs on the thread of its caller: most take
-/// some microseconds, less than a change of threads, and those that wait for the disk are as many as connections, at
-/// most.
+/// A pool of connections for reads, concurrent with each other and with the writer. A read runs on the thread of its
+/// caller: most take some microseconds, less than a context switch, and at most one per connection waits for the disk.
 /// </summary>
 internal sealed class SqliteReaders : IAsyncDisposable
 {
     private static readonly int ItemsMax = Math.Clamp(Environment.ProcessorCount * 2, 4, 16);
 
     private readonly SemaphoreSlim free = new(ItemsMax);
-    // The one that was used last has the most in its cache.
+    // A stack: the connection used last has the warmest cache.
     private readonly ConcurrentStack<SqliteSession> idle = new();
     private readonly string path;
     private readonly SqliteFileIdentity identity;
     private readonly bool isReadOnly;
 
-    /// <summary>Opens all of them: later, the file may be away for a while.</summary>
+    /// <summary>Opens all connections: later, the file may be missing for a while.</summary>
     /// <param name="path">Of the file.</param>
-    /// <param name="identity">That of the file that is open already.</param>
-    /// <param name="isReadOnly">As <see cref="SqliteSession"/> takes it.</param>
+    /// <param name="identity">Of the file that is open already.</param>
+    /// <param name="isReadOnly">As in <see cref="SqliteSession"/>.</param>
     public SqliteReaders(string path, SqliteFileIdentity identity, bool isReadOnly)
     {
         (this.path, this.identity, this.isReadOnly) = (path, identity, isReadOnly);
@@ -40,8 +39,8 @@ internal sealed class SqliteReaders : IAsyncDisposable
         }
     }
 
-    /// <param name="read">Reads; what it returns must be whole, since the connection is not its own any more.</param>
-    /// <param name="cancel">Until a connection is free.</param>
+    /// <param name="read">Reads; its result must not need the connection, which returns to the pool.</param>
+    /// <param name="cancel">Cancels the wait for a free connection.</param>
     public async ValueTask<T> ReadAsync<T>(Func<SqliteSession, T> read, CancellationToken cancel)
     {
         await free.WaitAsync(cancel);
@@ -56,7 +55,7 @@ internal sealed class SqliteReaders : IAsyncDisposable
             }
             catch
             {
-                // Whatever state it is in, the next one begins anew.
+                // Its state is unknown: the next read opens a new one.
                 session.Dispose();
                 throw;
             }
@@ -90,7 +89,7 @@ internal sealed class SqliteReaders : IAsyncDisposable
 
     private SqliteSession Open()
     {
-        // Also before, so that none is opened for nothing.
+        // The session checks after it has opened; this saves opening it at all.
         identity.ThrowIfMoved();
         var session = new SqliteSession(path, identity, isReadOnly);
         session.Run("PRAGMA query_only = ON");

@@ -7,22 +7,22 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// A connection with its prepared statements, each kept from its first use on. For one user at a time. Every statement
-/// is an operation <c>.sql</c> with its <c>query</c>, which holds no values, and its <c>row_count</c>.
+/// A connection with its cache of prepared statements. Not safe for concurrent use. Every statement is an operation
+/// <c>.sql</c> with its <c>query</c>, which holds no values, and its <c>row_count</c>.
 /// </summary>
 /// <exception cref="SqliteException">From all members.</exception>
 internal sealed class SqliteSession : IDisposable
 {
-    /// <summary>How long it waits for other processes that write. SQLite serves those who wait in no order.</summary>
+    /// <summary>Timeout of the wait for the write lock of other processes. SQLite has no queue for it.</summary>
     public const int BusyTimeMaxMilliseconds = 5_000;
 
     private readonly Dictionary<string, SqliteCommand> prepared = new(StringComparer.Ordinal);
 
     /// <summary>Opens a file.</summary>
     /// <param name="path">Of the file.</param>
-    /// <param name="identity">That of the file that is open already; null to make it when it is missing.</param>
+    /// <param name="identity">Of the file that is open already; null to create it if it is missing.</param>
     /// <param name="isReadOnly">Whether the file must exist, and nothing is created beside it.</param>
-    /// <exception cref="StorageException">Another file has its name, or none has.</exception>
+    /// <exception cref="StorageException">The file was removed or replaced.</exception>
     public SqliteSession(string path, SqliteFileIdentity? identity = null, bool isReadOnly = false)
     {
         var settings = new SqliteConnectionStringBuilder
@@ -31,16 +31,16 @@ internal sealed class SqliteSession : IDisposable
             Mode = isReadOnly ? SqliteOpenMode.ReadOnly
                 : identity is null ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
             Pooling = false,
-            // In seconds, the least: SQLite has waited already when the driver begins to try again.
+            // In seconds, the minimum: busy_timeout has passed already when the driver begins to retry.
             DefaultTimeout = 1,
         };
         Connection = new SqliteConnection(settings.ToString());
         try
         {
             Connection.Open();
-            // Before anything is read: of an empty file, SQLite would take the log for a leftover and remove it.
+            // Before the first read: beside an empty file, SQLite would take the log for a leftover and remove it.
             identity?.ThrowIfMoved();
-            // FULL syncs the log at each commit. On macOS only fullfsync reaches the disk; elsewhere it does nothing.
+            // FULL syncs the log at each commit. On macOS only fullfsync reaches the disk; elsewhere it has no effect.
             Run($"PRAGMA busy_timeout = {BusyTimeMaxMilliseconds}; PRAGMA synchronous = FULL;"
                 + " PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON");
         }
@@ -53,7 +53,7 @@ internal sealed class SqliteSession : IDisposable
 
     public SqliteConnection Connection { get; }
 
-    /// <summary>Executes what is executed once, such as a setting.</summary>
+    /// <summary>Executes a statement that is not cached, such as a setting.</summary>
     public void Run(string sql)
     {
         using var command = Connection.CreateCommand();
@@ -61,7 +61,7 @@ internal sealed class SqliteSession : IDisposable
         command.ExecuteNonQuery();
     }
 
-    /// <summary>The value that a query gives, which is asked once.</summary>
+    /// <summary>Returns the value of a query that is not cached.</summary>
     public object? Scalar(string sql)
     {
         using var command = Connection.CreateCommand();
@@ -69,7 +69,7 @@ internal sealed class SqliteSession : IDisposable
         return command.ExecuteScalar();
     }
 
-    /// <summary>Undoes the transaction that is open, if one is: some errors have ended it already.</summary>
+    /// <summary>Rolls back the open transaction, if any: some errors have ended it already.</summary>
     public void EndTransaction()
     {
         if (raw.sqlite3_get_autocommit(Connection.Handle) == 0)
@@ -78,7 +78,7 @@ internal sealed class SqliteSession : IDisposable
         }
     }
 
-    /// <returns>How many rows were changed.</returns>
+    /// <returns>The number of changed rows.</returns>
     public int Execute(string sql, Action<DbCommand>? set = null)
     {
         using var operation = Operation.Start(".sql");
@@ -98,7 +98,7 @@ internal sealed class SqliteSession : IDisposable
         }
     }
 
-    /// <summary>Hands each row to <paramref name="take"/>, until that says no.</summary>
+    /// <summary>Passes each row to <paramref name="take"/>, until it returns false.</summary>
     public void Query(string sql, Action<DbCommand> set, Func<DbDataReader, bool> take)
     {
         using var operation = Operation.Start(".sql");
@@ -136,8 +136,8 @@ internal sealed class SqliteSession : IDisposable
         Connection.Dispose();
     }
 
-    // To read a file with a write-ahead log, SQLite creates the log and its index, and leaves them behind. Where no log
-    // is, nobody has the file open, and it can be read as one that does not change.
+    // To read a file with a write-ahead log, SQLite creates the log and its index, and leaves them behind. Without a
+    // log no process has the file open, and it can be read as immutable.
     private static string ReadOnlySource(string path)
     {
         var file = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;

@@ -11,17 +11,16 @@ using TaskService.Storage.Sql;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// Keeps tasks in a table of one file, with a write-ahead log beside it. One writer commits what waits together; reads
-/// go on meanwhile. Other processes may use the file at the same time, on the same machine.
+/// Keeps tasks in a table of one file, with a write-ahead log beside it. One writer commits queued changes in batches;
+/// reads are concurrent. Other processes on the same machine may use the file at the same time.
 /// </summary>
-/// <param name="file">Is made when it is missing.</param>
-/// <param name="logger">Is told of rows that are not served, and of changes that failed when nobody waited any more.
-/// </param>
+/// <param name="file">Created if it is missing.</param>
+/// <param name="logger">Gets rows that are not served, and abandoned writes that failed.</param>
 /// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
 internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logger, bool isReadOnly = false)
     : ITaskStore
 {
-    /// <summary>Of creates with keys, between two looks for expired ones.</summary>
+    /// <summary>Creates with keys between two deletions of expired keys.</summary>
     private const int ExpiryItems = 100;
 
     private const string HasMigrations =
@@ -34,7 +33,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         "taskservice.storage.rows.not_served", "{row}", "Rows that broke a rule of the domain when they were read.");
 
     private readonly string path = Path.GetFullPath(file);
-    // Creates that have begun and not ended, by their keys.
+    // Creates in progress, by their keys.
     private readonly ConcurrentDictionary<string, Task> unfinished = new(StringComparer.Ordinal);
     private SqliteReaders? readers;
     private SqliteWriter? writer;
@@ -42,8 +41,8 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
     private int isDisposed;
 
     /// <summary>
-    /// Another process may change the tasks. SQLite tells each connection by itself whether one has
-    /// (<c>PRAGMA data_version</c>), which costs the lock and the look at the file that a short list costs.
+    /// Null, since another process may change the tasks. <c>PRAGMA data_version</c> detects that per connection, but
+    /// costs the same lock and file access as a short list.
     /// </summary>
     public long? Revision => null;
 
@@ -169,14 +168,14 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         }
     }
 
-    /// <exception cref="IOException">The file or its directory, which gets the log, may not be written to.</exception>
+    /// <exception cref="IOException">The file, or its directory for the log, is not writable.</exception>
     private void CreateDirectory()
     {
         Durable.CreateDirectory(Path.GetDirectoryName(path)!);
         var target = path;
         if (File.Exists(path))
         {
-            // Else SQLite would read it, and leave a log beside it that belongs to this user.
+            // Otherwise SQLite would read it, and leave a log beside it that belongs to this user.
             Durable.RequireWritable(path);
             target = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
         }
@@ -202,7 +201,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         identity.WatchLog();
     }
 
-    /// <exception cref="StorageException">It would have to be changed first, or is not of this service.</exception>
+    /// <exception cref="StorageException">The file needs a migration first, or is not of this service.</exception>
     private async Task CheckSourceAsync(SqliteSession session)
     {
         if (TutorialTable.Exists(session))
@@ -226,7 +225,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         }
         if (writer is not null)
         {
-            // The last connection to close takes the log into the file.
+            // The last connection to close checkpoints the log into the file.
             await writer.DisposeAsync();
         }
     }
@@ -243,7 +242,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         cancel.ThrowIfCancellationRequested();
         var change = writer!.Begin(session =>
         {
-            // Nobody else writes between the look and the change.
+            // The transaction holds the write lock: no other write comes between the read and the change.
             var refusal = TaskTable.Refusal(Find(session, id), expected);
             if (refusal is null)
             {
@@ -254,14 +253,14 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         return await change.WaitAsync(cancel);
     }
 
-    /// <summary>Looks whether changes can be made.</summary>
+    /// <summary>Readiness probe: checks that changes can be made.</summary>
     /// <param name="session">In a transaction that is to be committed, or that only reads.</param>
     /// <param name="isWriting">
-    /// Whether the disk is tried as well, with a task that is gone again: after a failure, nothing else tells.
+    /// Whether to test the disk by a write, a row that is deleted again: after a failure, only a write shows recovery.
     /// </param>
     private bool Probe(SqliteSession session, bool isWriting)
     {
-        // No task and no key is named so.
+        // No task has this id, and no record this key.
         const string unused = "";
         Find(session, unused);
         FindKey(session, unused);
@@ -282,7 +281,7 @@ internal sealed class SqliteTaskStore(string file, ILogger<SqliteTaskStore> logg
         }
         if (FindKey(session, idempotency.Key) is { } known && !known.IsExpired(idempotency.Created))
         {
-            // With the same key again, the client gets the answer that the other process gave.
+            // A retry with the key gets the result of the other process.
             throw new StorageException(
                 ErrorKind.StorageUnavailable, "another process has made a task with this key meanwhile");
         }

@@ -5,17 +5,17 @@ using SQLitePCL;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// The one who writes, on a thread of its own. All changes that wait are committed together, which takes one sync of
-/// the disk; one that fails takes no others with it. In its queue are no more than there are requests.
+/// The single writer, on a thread of its own. It commits queued changes in batches (group commit), with one fsync each;
+/// a change that fails does not fail others. The queue has one change per request at most.
 /// </summary>
-/// <param name="session">Its own, from now on.</param>
+/// <param name="session">Owned by the writer from now on.</param>
 /// <param name="identity">Checked before each transaction: the file must still be there.</param>
 /// <param name="path">Of the file, for messages.</param>
-/// <param name="logger">Is told of changes that failed when nobody waited any more.</param>
+/// <param name="logger">Gets abandoned writes that failed.</param>
 internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity identity, string path, ILogger logger)
     : IAsyncDisposable
 {
-    /// <summary>Of a transaction.</summary>
+    /// <summary>Changes in one transaction, at most.</summary>
     private const int BatchItemsMax = 256;
 
     private readonly object gate = new();
@@ -24,17 +24,17 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
     private bool isEnding;
 
     /// <summary>
-    /// Whether the last change failed by the storage, other than for want of room, and none was written since. Is asked
-    /// within a change.
+    /// Whether the last change failed by the storage, other than by a full disk, and none was written since. Read
+    /// within a change only.
     /// </summary>
     public bool HasFailed { get; private set; }
 
     public void Start() => new Thread(RunAll) { IsBackground = true, Name = "sqlite" }.Start();
 
-    /// <summary>Makes a change when its turn comes, in the order of the calls.</summary>
+    /// <summary>Queues a change, first in, first out.</summary>
     /// <param name="work">
-    /// Reads and writes in a transaction that keeps other writers out. What it throws undoes it. It runs once more, in
-    /// a transaction of its own, when the one that it shared was undone.
+    /// Reads and writes in a transaction that excludes other writers. An exception rolls it back. It runs a second
+    /// time, in a transaction of its own, when that of its batch was rolled back.
     /// </param>
     public SqliteChange<T> Begin<T>(Func<SqliteSession, T> work)
     {
@@ -48,7 +48,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
         return change;
     }
 
-    /// <summary>Takes no more changes; what is there is still made.</summary>
+    /// <summary>Accepts no more changes; queued ones are still executed.</summary>
     public async ValueTask DisposeAsync()
     {
         lock (gate)
@@ -59,7 +59,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
         await ended.Task;
     }
 
-    /// <returns>False when it has begun.</returns>
+    /// <returns>False when the change has begun.</returns>
     private bool TryDequeue(SqliteChange change)
     {
         lock (gate)
@@ -83,7 +83,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
         ended.SetResult();
     }
 
-    /// <returns>None at the end.</returns>
+    /// <returns>An empty batch after disposal.</returns>
     private List<SqliteChange> TakeBatch()
     {
         var batch = new List<SqliteChange>();
@@ -115,15 +115,16 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
         }
         else
         {
-            // One of them is at fault, or there is no room for all of them.
+            // Isolate the failure: one change is at fault, or there is no room for all of them.
             changes.ForEach(change => Execute([change]));
         }
     }
 
-    /// <param name="changes">In one transaction.</param>
-    /// <param name="error">What went wrong.</param>
-    /// <param name="isOfChange">Whether nothing was changed, and fewer changes might do better.</param>
-    /// <returns>Whether they are on the disk; if not, and it is not one of them, nobody knows.</returns>
+    /// <param name="changes">A batch, for one transaction.</param>
+    /// <param name="error">The failure.</param>
+    /// <param name="isOfChange">Whether the transaction was rolled back, and a smaller batch may succeed.</param>
+    /// <returns>Whether the commit is durable. When it is not, and <paramref name="isOfChange"/> is false, its outcome
+    /// is unknown.</returns>
     private bool TryCommit(
         List<SqliteChange> changes, [NotNullWhen(false)] out Exception? error, out bool isOfChange)
     {
@@ -141,7 +142,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
             HasFailed &= raw.sqlite3_total_changes(session.Connection.Handle) == before;
             return true;
         }
-#pragma warning disable CA1031 // Those who wait for the changes get it.
+#pragma warning disable CA1031 // The changes carry the exception to their requests.
         catch (Exception failure)
 #pragma warning restore CA1031
         {
@@ -161,7 +162,7 @@ internal sealed class SqliteWriter(SqliteSession session, SqliteFileIdentity ide
         }
         catch (SqliteException error)
         {
-            // The next transaction tries again, and fails when it cannot.
+            // The next transaction retries, and fails if it cannot.
             logger.LogError(error, "A transaction of {Path} does not end", path);
         }
     }

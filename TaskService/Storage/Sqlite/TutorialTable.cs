@@ -8,8 +8,8 @@ using TaskService.Storage.Sql;
 namespace TaskService.Storage.Sqlite;
 
 /// <summary>
-/// The table of a file that the tutorial wrote, which has no key, and times in seconds. Its tasks move into ours; what
-/// breaks a rule stays, in a table that is renamed. Before, the file is copied beside itself.
+/// Imports the table of the tutorial, which has no key, and times in seconds. Its tasks move into the table of this
+/// service; rows that break a rule stay, in a table that is renamed. A backup of the file is made first.
 /// </summary>
 internal sealed class TutorialTable(SqliteSession session, string path, SqliteBackup backup, ILogger logger)
 {
@@ -17,7 +17,7 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
     private const string Kept = "task_entries_kept";
     private const int PageItems = 1_000;
 
-    // Another table may have the name, but hardly all of the columns.
+    // Another table may have the name, but hardly all of these columns.
     private const string IsThere =
         $"SELECT count(*) FROM pragma_table_info('{Name}')"
         + " WHERE name IN ('id', 'title', 'description', 'priority', 'dueDate', 'completed')";
@@ -28,9 +28,9 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
 
     private const string DeleteRow = $"DELETE FROM {Name} WHERE rowid = @rowid";
 
-    /// <summary>Does nothing when there is none.</summary>
-    /// <exception cref="SqliteException">It failed; everything is as it was.</exception>
-    /// <exception cref="StorageException">No copy can be made; everything is as it was.</exception>
+    /// <summary>Imports the table; does nothing when there is none.</summary>
+    /// <exception cref="SqliteException">The import failed; nothing was changed.</exception>
+    /// <exception cref="StorageException">No backup can be made; nothing was changed.</exception>
     public void TakeOver()
     {
         if (!Exists(session))
@@ -40,7 +40,7 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
         session.Run("BEGIN IMMEDIATE");
         try
         {
-            // Another process may have been faster.
+            // Another process may have imported it before the lock was acquired.
             if (Exists(session))
             {
                 backup.Make("tutorial_import");
@@ -55,13 +55,13 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
         }
     }
 
-    /// <summary>Whether there is one.</summary>
+    /// <summary>Whether the file has such a table.</summary>
     public static bool Exists(SqliteSession session) => session.Scalar(IsThere) is 6L;
 
     private void MoveAll()
     {
         var (moved, kept) = (0, 0);
-        // The last one first: of several with one id it is the one that counts.
+        // In descending order: of several rows with one id, the last is imported.
         for (var page = ReadPage(long.MaxValue); page.Count > 0; page = ReadPage(page[^1].RowId))
         {
             foreach (var row in page)
@@ -98,7 +98,7 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
             aside);
     }
 
-    /// <returns>Why it stays; null when it was moved.</returns>
+    /// <returns>The reason why the row stays; null when it was moved.</returns>
     private string? Move(Row row)
     {
         if (row.ToTask(out var problem) is not { } task)
@@ -141,7 +141,7 @@ internal sealed class TutorialTable(SqliteSession session, string path, SqliteBa
         return name;
     }
 
-    /// <summary>A row with whatever stands in it: a column of SQLite takes any kind of value.</summary>
+    /// <summary>A row with untyped values: a column of SQLite can hold a value of any type.</summary>
     private sealed record Row(
         long RowId, object Id, object Title, object Description, object Priority, object DueDate, object Completed)
     {
