@@ -4,19 +4,19 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry;
 
-/// <summary>The exporters of a configuration, opened, and the way of each finished operation to them.</summary>
+/// <summary>The open exporters of a configuration; routes each finished operation to them.</summary>
 public sealed class TelemetrySystem : OperationSource, IAsyncDisposable
 {
     private readonly List<MeterTimer> timers = [];
     private readonly List<(ExporterSettings Settings, ExporterQueue Queue)> exporters = [];
 
-    // Where activities come from, and what makes them be; null without an exporter that gets spans.
+    // The source of activities and the listener that enables it; null without an exporter of spans.
     private readonly ActivitySource? spans;
     private readonly ActivityListener? listener;
 
     /// <summary>Opens all exporters.</summary>
-    /// <param name="settings">Which, and how.</param>
-    /// <param name="warn">Is told when an exporter begins to lose records, and when that has ended.</param>
+    /// <param name="settings">The exporters and the sampling of operations.</param>
+    /// <param name="warn">Called when an exporter begins to drop records, and when drops have ended.</param>
     /// <exception cref="IOException">A file cannot be written; the message says which and why.</exception>
     public TelemetrySystem(TelemetrySettings settings, DropsWarning warn)
         : base(settings)
@@ -38,7 +38,7 @@ public sealed class TelemetrySystem : OperationSource, IAsyncDisposable
             listener = new ActivityListener
             {
                 ShouldListenTo = source => source == spans,
-                // What is sampled was decided before an activity is made.
+                // The sampling decision was made before the activity is created.
                 Sample = (ref ActivityCreationOptions<ActivityContext> _) =>
                     ActivitySamplingResult.AllDataAndRecorded,
             };
@@ -54,14 +54,14 @@ public sealed class TelemetrySystem : OperationSource, IAsyncDisposable
 
     protected override ActivitySource? Spans => spans;
 
-    /// <summary>Sends what waits, in the time that each exporter has for it, and closes all of them.</summary>
+    /// <summary>Shutdown: flushes the queues, each within its exporter's timeout, and closes all exporters.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Default == this)
         {
             Default = Off;
         }
-        // Before the exporters, through which they go; once.
+        // Before the exporters, which send the last metrics; once.
         var last = timers.ToList();
         timers.Clear();
         await Task.WhenAll(last.Select(timer => timer.DisposeAsync().AsTask())).ConfigureAwait(false);

@@ -3,10 +3,10 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Exporters;
 
-/// <summary>Says that drops began or ended.</summary>
+/// <summary>Called when drops begin and when they have ended.</summary>
 /// <param name="message"><c>EXPORTER DROPS BEGIN</c> or <c>EXPORTER DROPS END</c>.</param>
 /// <param name="exporter">Its name.</param>
-/// <param name="count">How many records were dropped since they began.</param>
+/// <param name="count">Number of records dropped since drops began.</param>
 public delegate void DropsWarning(string message, string exporter, long count);
 
 /// <summary>Counts the drops of one exporter, and warns when they begin and when they have ended.</summary>
@@ -26,7 +26,7 @@ internal sealed class ExporterDrops(string exporter, DropsWarning warn, TimeProv
     private bool isReporting;
     private long count;
 
-    // Of the task that reports: the drops of which the end was said.
+    // State of the reporting task: the drops whose end was reported.
     private long reported;
 
     /// <summary>Counts drops. Never waits, never throws.</summary>
@@ -41,11 +41,11 @@ internal sealed class ExporterDrops(string exporter, DropsWarning warn, TimeProv
                 reporting = ExporterQueue.RunDetached(ReportAsync);
             }
         }
-        // Outside of the gate, since whoever listens to the meter runs here.
+        // Outside of the gate, since listeners of the meter run on this thread.
         Counter.AddSafely(records, new("exporter", exporter), new("reason", reason));
     }
 
-    /// <summary>Says the end of drops that go on. Those that come later are counted, but not said.</summary>
+    /// <summary>Reports the end of current drops. Later ones are counted, but not reported.</summary>
     public Task EndAsync()
     {
         lock (gate)
@@ -91,7 +91,7 @@ internal sealed class ExporterDrops(string exporter, DropsWarning warn, TimeProv
         }
         catch (Exception)
         {
-            // To say that records are dropped must not drop more of them.
+            // A failed warning must not drop more records.
         }
     }
 }

@@ -4,13 +4,14 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Exporters;
 
 /// <summary>
-/// Takes records from any thread and sends them to one exporter, in order and in batches: whoever posts never waits for
-/// the exporter. What fails is sent again after a pause that doubles while the exporter is down; what cannot be sent is
-/// dropped and counted, with one warning when that begins and one when it has ended.
+/// A bounded queue that takes records from any thread and sends them to one exporter, in order and in batches: posting
+/// never waits for the exporter. A failed batch is retried with exponential backoff; one that cannot be sent is dropped
+/// and counted, with one warning when drops begin and one when they have ended.
 /// </summary>
 /// <remarks>
-/// The exporter is called by one thread at a time. A call that does not end in time is cancelled and has failed, but no
-/// other begins before it ended; if it did send, its batch is sent when it was not dropped yet, and not sent again.
+/// The exporter is called by one thread at a time. A call that times out is cancelled and counts as failed, but the
+/// next call begins only after it has ended; if it succeeded late, its batch is not retried, and counts as sent unless
+/// it was dropped already.
 /// </remarks>
 #pragma warning disable CA1711 // It is a queue.
 public sealed class ExporterQueue : IAsyncDisposable
@@ -22,7 +23,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly Task worker;
 
-    // Of closing: when it begins, and when its time is over.
+    // Shutdown: cancelled when it begins, and when its timeout is over.
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource over = new();
 
@@ -45,15 +46,15 @@ public sealed class ExporterQueue : IAsyncDisposable
     private TaskCompletionSource enough = new();
     private Task? closing;
 
-    // Of the worker: the last call of the exporter, which may go on after it was given up, and failures in a row.
+    // State of the worker: the last call of the exporter, which may go on after its timeout, and failures in a row.
     private Task call = Task.CompletedTask;
     private int failures;
 
-    /// <param name="name">How warnings and metrics call the exporter.</param>
-    /// <param name="exporter">Disposed of at the end, when it can be.</param>
-    /// <param name="settings">Limits.</param>
+    /// <param name="name">The name of the exporter in warnings and metrics.</param>
+    /// <param name="exporter">Disposed of at the end, if it is disposable.</param>
+    /// <param name="settings">Limits and timeouts.</param>
     /// <param name="warn">Called when drops begin and end, by one thread at a time, never by one that posts.</param>
-    /// <param name="time">Of all pauses and limits.</param>
+    /// <param name="time">The clock of all delays and timeouts.</param>
     public ExporterQueue(
         string name, IExporter exporter, ExporterQueueSettings settings, DropsWarning warn, TimeProvider time)
     {
@@ -64,7 +65,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         worker = RunDetached(RunAsync);
     }
 
-    /// <summary>What became of all records, at one moment.</summary>
+    /// <summary>A consistent snapshot of the counts.</summary>
     public ExporterCounts Counts
     {
         get
@@ -76,7 +77,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes a record. Never waits, never throws; after the end, the record is dropped.</summary>
+    /// <summary>Enqueues a record. Never waits, never throws; after closing, the record is dropped.</summary>
     public void Post(OperationRecord record)
     {
         ArgumentNullException.ThrowIfNull(record);
@@ -103,8 +104,8 @@ public sealed class ExporterQueue : IAsyncDisposable
     }
 
     /// <summary>
-    /// Sends what waits, in the time that closing may take, drops the rest and disposes of the exporter. One whose last
-    /// call goes on is disposed of when that ends, which is not waited for.
+    /// Shutdown: flushes the queue within its timeout, drops the rest and disposes of the exporter. If its last call is
+    /// still running, the exporter is disposed of in the background when that ends.
     /// </summary>
     public Task CloseAsync()
     {
@@ -117,7 +118,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     /// <summary>As <see cref="CloseAsync"/>.</summary>
     public ValueTask DisposeAsync() => new(CloseAsync());
 
-    /// <summary>Runs it outside of any operation or activity, marked as exporting.</summary>
+    /// <summary>Runs code without the ambient operation and activity, marked as exporting.</summary>
     internal static Task RunDetached(Func<Task> run)
     {
         using (ExecutionContext.SuppressFlow())
@@ -150,7 +151,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         }
         catch (Exception)
         {
-            // All records are accounted for: there is nothing left that it could spoil.
+            // All records are counted already: the failure has no effect.
         }
     }
 
@@ -162,7 +163,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         {
             await WithinAsync(Timeout.InfiniteTimeSpan, Queued(1), stopping.Token);
             await WithinAsync(settings.BatchDelayMax, Queued(settings.BatchRecordsMax), stopping.Token);
-            // Once it is, no record comes after those that are taken now.
+            // Read before the batch is taken: after closing, no further record is enqueued.
             isClosed = stopping.IsCancellationRequested;
             batch = Take();
             if (batch.Length > 0)
@@ -173,7 +174,7 @@ public sealed class ExporterQueue : IAsyncDisposable
         while (!isClosed || batch.Length > 0);
     }
 
-    // Ends when so many records wait.
+    // Completes when so many records are queued.
     private Task Queued(int records)
     {
         lock (gate)
@@ -191,7 +192,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     {
         lock (gate)
         {
-            // A new array: a call that was given up may still read the last one.
+            // A new array: a call that timed out may still read the last one.
             var batch = new OperationRecord[Math.Min(queue.Count, settings.BatchRecordsMax)];
             for (var i = 0; i < batch.Length; i++)
             {
@@ -203,14 +204,14 @@ public sealed class ExporterQueue : IAsyncDisposable
         }
     }
 
-    /// <returns>Why the batch is to be dropped; null when it was sent.</returns>
+    /// <returns>The reason to drop the batch; null when it was sent.</returns>
     private async Task<string?> SendAsync(OperationRecord[] batch)
     {
         Task? own = null;
         for (var attempt = 1; ; attempt++)
         {
             await BackOffAsync();
-            // One that was given up, of this batch or of one before it.
+            // Wait for a call that timed out, of this batch or of an earlier one.
             await WithinAsync(settings.AttemptTimeMax, call, over.Token);
             if (call.IsCompleted && !IsSettled(own) && !over.IsCancellationRequested)
             {
@@ -236,7 +237,7 @@ public sealed class ExporterQueue : IAsyncDisposable
     private static bool IsSettled(Task? call) =>
         call is { IsCompletedSuccessfully: true } or { Exception.InnerException: ExporterRefusedException };
 
-    // After failures, also those of batches before: an exporter that is down is not asked more often for having them.
+    // Backoff after consecutive failures, also those of earlier batches: dropping a batch does not shorten it.
     private async Task BackOffAsync()
     {
         if (failures > 0)
@@ -244,30 +245,30 @@ public sealed class ExporterQueue : IAsyncDisposable
             if (call.Exception?.InnerException is ExporterBusyException { RetryDelayMin: var asked }
                 && asked > TimeSpan.Zero)
             {
-                // Closing does not shorten it: who has too much to do is not asked more often for that.
+                // Shutdown does not shorten the delay of a throttling receiver.
                 var bounded = asked < settings.RetryTimeMax ? asked : settings.RetryTimeMax;
                 await Task.Delay(bounded, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             var isClosing = stopping.IsCancellationRequested;
             var min = settings.RetryTimeMin.TotalMilliseconds;
             var max = isClosing ? min : Math.Min(min * Math.Pow(2, failures), settings.RetryTimeMax.TotalMilliseconds);
-            // Any time between, so that many processes do not come back to a receiver all at once.
+            // Jitter: a random delay, so that many processes do not retry at the same time.
             var pause = TimeSpan.FromMilliseconds(RandomNumberGenerator.GetInt32((int)min, (int)max + 1));
             await Task.Delay(pause, time, isClosing ? over.Token : stopping.Token)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <returns>The call: it ended, or its time did.</returns>
+    /// <returns>The call, which has ended or timed out.</returns>
     private async Task<Task> CallAsync(OperationRecord[] batch)
     {
         var cancel = new CancellationTokenSource();
-        // Not in this thread, which an exporter may block, and so that whatever it throws is kept in the task.
+        // On another thread, since an exporter may block, and so that the task captures any exception.
         var started = Task.Run(() => exporter.SendAsync(batch, cancel.Token).AsTask());
         await WithinAsync(settings.AttemptTimeMax, started, over.Token);
         if (!started.IsCompleted)
         {
-            // Not awaited, nor left to a timer: what the exporter does when it is cancelled may hang or throw, too.
+            // Neither awaited nor left to a timer: cancellation callbacks of the exporter may hang or throw, too.
             _ = cancel.CancelAsync();
         }
         return started;

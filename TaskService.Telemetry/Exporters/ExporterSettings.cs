@@ -1,21 +1,21 @@
 namespace TaskService.Telemetry.Exporters;
 
-/// <param name="Name">Of the exporter, as the configuration calls it.</param>
-/// <param name="Input">What it gets.</param>
-/// <param name="Open">Makes it.</param>
-/// <param name="Queue">What waits for it.</param>
+/// <param name="Name">Of the exporter, from the configuration.</param>
+/// <param name="Input">The operations that it gets.</param>
+/// <param name="Open">Creates the exporter.</param>
+/// <param name="Queue">Limits and timeouts of its queue.</param>
 public sealed record ExporterSettings(
     string Name, ExporterInput Input, Func<IExporter> Open, ExporterQueueSettings Queue);
 
-/// <summary>What an exporter gets.</summary>
+/// <summary>The operations that an exporter gets.</summary>
 public enum ExporterInput
 {
-    /// <summary>Every operation, to count and time them: what they are called, and how long they took.</summary>
+    /// <summary>All operations, with name and duration only, for metrics.</summary>
     Operations,
 
-    /// <summary>Operations that the rules for event records let through.</summary>
+    /// <summary>Event records: operations selected by the sampling rules.</summary>
     Events,
 
-    /// <summary>Operations of traces that are recorded.</summary>
+    /// <summary>Operations of sampled traces.</summary>
     Spans,
 }

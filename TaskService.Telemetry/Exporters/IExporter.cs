@@ -2,35 +2,35 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Exporters;
 
 /// <summary>
-/// Where finished operations go. It only sends, and may throw: waiting, batches, repetition, limits and counting are
-/// done around it, once, by <see cref="ExporterQueue"/>. One that is <see cref="IDisposable"/> is disposed.
+/// Exports finished operations. It only sends, and may throw: queue, batches, retry, timeouts and counting are written
+/// once, in <see cref="ExporterQueue"/>. One that is <see cref="IDisposable"/> is disposed of.
 /// </summary>
 public interface IExporter
 {
     /// <summary>Sends a batch, in the order in which the operations ended. One thread at a time.</summary>
     /// <param name="batch">At least one record.</param>
-    /// <param name="cancel">Its time is over.</param>
-    /// <exception cref="ExporterRefusedException">The receiver does not take them, and would not later.</exception>
-    /// <exception cref="ExporterBusyException">The receiver asks for a pause; then the batch is sent again.</exception>
-    /// <exception cref="Exception">Anything else: the batch is sent again after a while.</exception>
+    /// <param name="cancel">Cancelled at the timeout.</param>
+    /// <exception cref="ExporterRefusedException">The receiver refused the batch; no retry.</exception>
+    /// <exception cref="ExporterBusyException">The receiver requests a delay; then the batch is retried.</exception>
+    /// <exception cref="Exception">Any other failure: the batch is retried with backoff.</exception>
     ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel);
 }
 
-/// <summary>An exporter that sends as well what meters measure, from time to time.</summary>
+/// <summary>An exporter that also sends the measurements of meters, periodically.</summary>
 public interface IMeterExporter
 {
-    /// <summary>How often.</summary>
+    /// <summary>The period.</summary>
     TimeSpan MetersInterval { get; }
 
-    /// <summary>How long sending may take; then it has failed.</summary>
+    /// <summary>Timeout of sending.</summary>
     TimeSpan MetersTimeMax => TimeSpan.FromSeconds(1);
 
-    /// <summary>Sends what was measured since the last time.</summary>
-    /// <exception cref="Exception">It could not, which is counted, and the next time comes.</exception>
+    /// <summary>Sends the measurements since the last time.</summary>
+    /// <exception cref="Exception">Any failure: it is counted, and the next attempt is the next period.</exception>
     ValueTask SendMetersAsync(CancellationToken cancel);
 }
 
-/// <summary>The receiver refuses a batch: to send it again is useless.</summary>
+/// <summary>The receiver refused a batch for good: a retry is useless.</summary>
 public sealed class ExporterRefusedException : Exception
 {
     public ExporterRefusedException(string message)
@@ -48,7 +48,7 @@ public sealed class ExporterRefusedException : Exception
     }
 }
 
-/// <summary>The receiver does not take a batch now, and says how long to wait.</summary>
+/// <summary>The receiver throttles: it refused a batch for now, and requests a delay before the retry.</summary>
 public sealed class ExporterBusyException : Exception
 {
     public ExporterBusyException(string message)
@@ -66,7 +66,7 @@ public sealed class ExporterBusyException : Exception
     }
 
     /// <summary>
-    /// Nothing is sent before it is over. <see cref="ExporterQueueSettings.RetryTimeMax"/> is the most that is heeded.
+    /// The minimum delay before the next call, up to <see cref="ExporterQueueSettings.RetryTimeMax"/>.
     /// </summary>
     public TimeSpan RetryDelayMin { get; init; }
 }

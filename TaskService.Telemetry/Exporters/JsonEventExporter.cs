@@ -7,7 +7,7 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Exporters;
 
 /// <summary>
-/// Writes an event a line: <c>{"id", "type", "host", "pid", "start", "end", "trace_id", "span_id", "parent_id",
+/// Writes one event per line: <c>{"id", "type", "host", "pid", "start", "end", "trace_id", "span_id", "parent_id",
 /// "body"}</c>, the times in Unix seconds, the fields in <c>body</c>, nested where their keys are dotted.
 /// </summary>
 /// <param name="target">Disposed of at the end.</param>
@@ -35,7 +35,7 @@ public sealed class JsonEventExporter(LogTarget target) : IExporter, IDisposable
             }
             (begun, written) = (batch, 0);
         }
-        // What was written of a batch that comes again is not written again.
+        // A retry continues where the failed attempt ended.
         written += target.Write(lines.WrittenSpan[written..]);
         if (written < lines.WrittenCount)
         {
@@ -78,7 +78,7 @@ public sealed class JsonEventExporter(LogTarget target) : IExporter, IDisposable
 
     /// <param name="writer">Within an object.</param>
     /// <param name="fields">They share the beginning of their keys.</param>
-    /// <param name="from">Where what they do not share begins.</param>
+    /// <param name="from">Index of the first character that is not shared.</param>
     private static void WriteMembers(Utf8JsonWriter writer, List<Field> fields, int from)
     {
         foreach (var member in fields.GroupBy(field => NameAt(field.Key, from)))

@@ -7,12 +7,12 @@ using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 namespace TaskService.Telemetry.Exporters;
 
 /// <summary>
-/// Gathers what instruments of System.Diagnostics.Metrics measure, from one collection to the next. Names are those of
-/// the instruments, split at dots. Measurements may come from any thread.
+/// Aggregates the measurements of instruments of System.Diagnostics.Metrics, from one collection to the next. Names are
+/// those of the instruments, split at dots. Measurements may come from any thread.
 /// </summary>
 public sealed class MeterReader : IDisposable
 {
-    /// <summary>Values of histograms that are kept for one collection.</summary>
+    /// <summary>Maximum of histogram values that are kept for one collection.</summary>
     public const int TimersMax = 10_000;
 
     private readonly Lock gate = new();
@@ -23,9 +23,9 @@ public sealed class MeterReader : IDisposable
     private List<Metric> timers = [];
     private long dropped;
 
-    /// <summary>Listens from now on; what was counted before is not told.</summary>
-    /// <param name="meters">Names of meters; each stands for all below it, too, to the next dot.</param>
-    /// <param name="seriesMax">How many instruments, times their tags, are told apart.</param>
+    /// <summary>Listens from now on; earlier counts are not reported.</summary>
+    /// <param name="meters">Names of meters; each includes all names below it, by whole words between dots.</param>
+    /// <param name="seriesMax">Limit of cardinality: instruments times their tags.</param>
     public MeterReader(IReadOnlyList<string> meters, int seriesMax = 1000)
     {
         this.seriesMax = seriesMax;
@@ -43,7 +43,7 @@ public sealed class MeterReader : IDisposable
         listener.SetMeasurementEventCallback<float>(Measure);
         listener.SetMeasurementEventCallback<double>(Measure);
         listener.SetMeasurementEventCallback<decimal>(Measure);
-        // Observed, not counted where it happens: that would be a measurement within a measurement.
+        // An observable counter: to count on the spot would be a measurement within a measurement.
         own.CreateObservableCounter(
             "taskservice.exporter.meter.drops", () => Dropped, "{measurement}", "Measurements that were lost.");
         listener.Start();
@@ -55,18 +55,18 @@ public sealed class MeterReader : IDisposable
     }
 
     /// <summary>
-    /// Measurements that were lost: of series and histograms beyond the limits, those that are no finite number, those
-    /// that could not be sent, and one for each collection in which an observable instrument failed.
+    /// Dropped measurements: of series and histograms beyond the limits, values that are not finite, measurements that
+    /// could not be sent, and one for each collection in which an observable instrument failed.
     /// </summary>
     public long Dropped => Interlocked.Read(ref dropped);
 
-    /// <summary>Counts what was collected and could not be sent.</summary>
+    /// <summary>Counts collected measurements that could not be sent.</summary>
     public void CountLost(int metrics) => Interlocked.Add(ref dropped, metrics);
 
     /// <summary>
     /// The changes of counters since the last collection (those without any are left out), the values of gauges, and
-    /// every value of a histogram (seconds as milliseconds). What an observable instrument no longer observes is not
-    /// repeated. One thread at a time.
+    /// every value of a histogram (seconds as milliseconds). A value that an observable instrument no longer observes
+    /// is not repeated. One thread at a time.
     /// </summary>
     public IReadOnlyList<Metric> Collect()
     {
@@ -103,7 +103,7 @@ public sealed class MeterReader : IDisposable
         }
         catch (AggregateException)
         {
-            // Code of others: the instruments that did not fail are recorded all the same.
+            // Callbacks are foreign code: instruments that did not fail are recorded nevertheless.
             Interlocked.Increment(ref dropped);
         }
     }
@@ -180,10 +180,10 @@ public sealed class MeterReader : IDisposable
 
         public MetricKind Kind { get; } = kind;
 
-        /// <summary>Of a counter since it began, of a gauge now.</summary>
+        /// <summary>The sum of a counter, or the last value of a gauge.</summary>
         public double Total { get; private set; }
 
-        /// <summary>How much of it earlier collections have told.</summary>
+        /// <summary>The part of it that earlier collections have reported.</summary>
         public double Reported { get; set; }
 
         public void Set(double value)
@@ -200,15 +200,15 @@ public sealed class MeterReader : IDisposable
             {
                 return Kind == MetricKind.Gauge && hasValue ? Total : null;
             }
-            // An observed counter that is lower than before has begun again.
+            // An observed counter that is lower than before was reset.
             var change = isObservable && Total < Reported ? Total : Total - Reported;
-            // A sum that begins anew stays exact.
+            // A sum that restarts at 0 stays exact.
             (Total, Reported) = isObservable ? (Total, Total) : (0, 0);
             return change == 0 ? null : change;
         }
     }
 
-    /// <summary>Finds tags without an array being made of them. Another order is another series.</summary>
+    /// <summary>Looks up tags without allocating an array. Another order is another series.</summary>
     private sealed class TagComparer : IEqualityComparer<Tag[]>, IAlternateEqualityComparer<ReadOnlySpan<Tag>, Tag[]>
     {
         public static readonly TagComparer Instance = new();

@@ -3,10 +3,10 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Exporters;
 
-/// <summary>Has an exporter send what meters measure, time and again, and once more at the end.</summary>
+/// <summary>Sends the measurements of meters through an exporter, periodically and at shutdown.</summary>
 internal sealed class MeterTimer : IAsyncDisposable
 {
-    // Of one that does not heed its token, and of any once the end has come.
+    // Timeout margin for an exporter that ignores its token, and timeout of the last call at shutdown.
     private static readonly TimeSpan GraceTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ClosingTimeMax = TimeSpan.FromSeconds(2);
 
@@ -41,7 +41,7 @@ internal sealed class MeterTimer : IAsyncDisposable
         {
             Task tick = timer.WaitForNextTickAsync(stopping.Token).AsTask();
             await tick.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            // Else what is measured while they are sent would not be.
+            // Read before sending: measurements during this call need a last call.
             isLast = stopping.IsCancellationRequested;
             await SendAsync().ConfigureAwait(false);
         }
@@ -55,7 +55,7 @@ internal sealed class MeterTimer : IAsyncDisposable
         await using var closing = stopping.Token.UnsafeRegister(_ => over.CancelAfter(ClosingTimeMax), null);
         try
         {
-            // In a thread that it may block, and not longer, also when it does not heed its token.
+            // On a thread that it may block, with a timeout even if it ignores its token.
             var sent = Task.Run(() => exporter.SendMetersAsync(time.Token).AsTask());
             await sent.WaitAsync(exporter.MetersTimeMax + GraceTime, over.Token).ConfigureAwait(false);
         }

@@ -5,8 +5,9 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// Takes what libraries and our own code log through <c>ILogger</c>; inside a request it says which one. Lines that the
-/// service writes itself are written as they are; any other has the values of its scopes after its own.
+/// The <c>ILogger</c> for libraries and code of the service. Inside a request it adds <c>req_id</c> and
+/// <c>trace_id</c>. Lines of <see cref="LogFields"/> are written as they are; any other has the values of its scopes
+/// after its own.
 /// </summary>
 internal sealed class ChannelLogger(LogChannel channel, LogScopes scopes) : ILogger
 {
@@ -16,14 +17,14 @@ internal sealed class ChannelLogger(LogChannel channel, LogScopes scopes) : ILog
     public bool IsEnabled(LogLevel logLevel) => logLevel >= channel.Level && logLevel != LogLevel.None;
 
     /// <summary>
-    /// The value of a placeholder, as Serilog's compact JSON has it, too: a time in ISO 8601, a decimal as a number. Of
-    /// what is no scalar there, lists are lists, and a duration is its milliseconds, as everywhere in our lines.
+    /// The value of a placeholder, as in Serilog's compact JSON: a time in ISO 8601, a decimal as a number. Other than
+    /// there, lists are lists, and a duration is its milliseconds, as everywhere in lines of this library.
     /// </summary>
     public static FieldValue ValueOf(object? value) => value switch
     {
         DateTime or DateTimeOffset or TimeOnly => ((IFormattable)value).ToString("O", CultureInfo.InvariantCulture),
         decimal or ulong => FieldValue.FromFormattable((IUtf8SpanFormattable)value),
-        // Its own digits, not those of the double that is nearest.
+        // The shortest digits of the float, not those of the nearest double.
         float number => double.Parse(number.ToString("R", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture),
         _ => FieldValue.From(value),
     };
@@ -38,7 +39,7 @@ internal sealed class ChannelLogger(LogChannel channel, LogScopes scopes) : ILog
         }
         if (state is LogFields own)
         {
-            // Known for each type of state when it is compiled: nothing is boxed, and no other state pays for it.
+            // The JIT resolves this check per type of state: nothing is boxed, and other states pay nothing.
             channel.Write(
                 new LogEvent(DateTime.UtcNow, channel.Name, logLevel, own.Items) { IsTemplate = true });
             return;

@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>Opens the log provider of someone else's that a handler is.</summary>
-/// <param name="level">What is below is not written.</param>
-/// <param name="failures">Takes what it could not write; of our handlers alone, so that it never comes back.</param>
+/// <summary>Opens a third-party log provider as a handler.</summary>
+/// <param name="level">Events below this level are not written.</param>
+/// <param name="failures">Logs failed writes, to handlers of this library only, to prevent a loop.</param>
 public delegate ILoggerProvider OpenProvider(LogLevel level, ILogger failures);
 
-/// <summary>A log provider of someone else's that is a handler: it gets what the loggers that name it log.</summary>
+/// <summary>A third-party log provider as a handler: it gets the events of the loggers that name it.</summary>
 internal sealed class HandlerProvider(string name, LogSettings settings, ILoggerProvider provider)
     : ILoggerProvider, ISupportExternalScope
 {
@@ -21,7 +21,7 @@ internal sealed class HandlerProvider(string name, LogSettings settings, ILogger
     public void SetScopeProvider(IExternalScopeProvider scopeProvider) =>
         (provider as ISupportExternalScope)?.SetScopeProvider(scopeProvider);
 
-    /// <summary>Writes what waits, for five seconds at most: a receiver that hangs does not hold up the stop.</summary>
+    /// <summary>Flushes the provider, for five seconds at most, so that it cannot delay shutdown.</summary>
     public void Dispose()
     {
         try
@@ -30,7 +30,7 @@ internal sealed class HandlerProvider(string name, LogSettings settings, ILogger
         }
         catch (AggregateException)
         {
-            // There is no handler any more to which it could be logged.
+            // No handler is open any more to log this.
         }
     }
 }

@@ -5,10 +5,10 @@ namespace TaskService.Telemetry.Logging;
 
 /// <summary>
 /// Compact JSON events, one a line, as <c>Serilog.Formatting.Compact</c> writes them: <c>@t</c> time, <c>@mt</c>
-/// template, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets another. A
-/// message that has no template is <c>@m</c>, and so is one whose template has a format, which Serilog writes as its
-/// rendered parts, <c>@r</c>. A selection is of the fields and of <c>trace</c>; time, message and level are always
-/// there.
+/// template, <c>@l</c> level unless information, <c>@x</c> exception; a field whose name begins with @ gets a second @.
+/// A message without a template is <c>@m</c>, and so is one whose template has a format, which Serilog writes as its
+/// rendered parts, <c>@r</c>. A selection applies to the fields and to <c>trace</c>; time, message and level are always
+/// written.
 /// </summary>
 internal sealed class JsonFormat(IReadOnlyList<string>? selection) : LogFormat(selection)
 {

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>The way from one logger to its handlers.</summary>
+/// <summary>Routes the events of one logger to its handlers.</summary>
 internal sealed class LogChannel
 {
     [ThreadStatic]
@@ -21,7 +21,7 @@ internal sealed class LogChannel
     /// <summary>The lowest level that any of the handlers writes.</summary>
     public LogLevel Level { get; }
 
-    /// <summary>Hands the event to each handler whose level lets it through.</summary>
+    /// <summary>Writes the event to each handler, subject to its level.</summary>
     public void Write(in LogEvent logEvent)
     {
         var line = threadLine ??= new Utf8Line();

@@ -3,19 +3,19 @@ using TaskService.Telemetry.Operations;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>One thing that happened, before it becomes a line of some format.</summary>
+/// <summary>A log event, before it is formatted as a line.</summary>
 /// <param name="time">UTC.</param>
 /// <param name="logger">The name of the logger, such as <c>taskservice</c>.</param>
 /// <param name="level">Trace to critical.</param>
-/// <param name="fields">In the order in which they are written; what happened is the field <c>message</c>.</param>
+/// <param name="fields">In the order in which they are written; one is the field <c>message</c>.</param>
 /// <param name="template">The message with its placeholders unfilled, when it has any.</param>
 public readonly ref struct LogEvent(
     DateTime time, string logger, LogLevel level, ReadOnlySpan<Field> fields, string? template = null)
 {
-    /// <summary>The field that says what happened.</summary>
+    /// <summary>The key of the message.</summary>
     public const string Message = "message";
 
-    /// <summary>The field that holds an exception with its stack.</summary>
+    /// <summary>The key of the exception with its stack trace.</summary>
     public const string Trace = "trace";
 
     public DateTime Time { get; } = time;

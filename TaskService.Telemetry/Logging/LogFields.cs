@@ -6,11 +6,11 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// The state of a line that the service writes itself. Our provider recognizes the type and writes its fields as
-/// bytes, without boxing one. Any other provider reads key-value pairs, in which the field <c>message</c> is the
-/// message template and the field <c>trace</c> is left out, as it is the exception of the event. Pairs are read from a
-/// list that is used again for the next line: a provider that keeps them after the call copies them, as for the states
-/// that <c>LoggerMessage</c> reuses.
+/// The log state of a line that the service writes itself. The provider of this library recognizes the type and writes
+/// its fields as bytes, without boxing. Any other provider reads key-value pairs, in which the field <c>message</c> is
+/// the message template and the field <c>trace</c> is left out, as it is the exception of the event. The list of pairs
+/// is reused for the next line: a provider that keeps them after the call must copy them, as with the states that
+/// <c>LoggerMessage</c> reuses.
 /// </summary>
 /// <param name="Fields">In the order in which they are written.</param>
 public readonly record struct LogFields(FieldList Fields) : IReadOnlyList<KeyValuePair<string, object?>>
@@ -59,11 +59,11 @@ public readonly record struct LogFields(FieldList Fields) : IReadOnlyList<KeyVal
 
     private KeyValuePair<string, object?> Template => new(OriginalFormat, ToString());
 
-    /// <summary>Writes a line to all providers. It never throws, whatever a provider of someone else's does.</summary>
+    /// <summary>Writes a line to all providers. Never throws, even if a third-party provider does.</summary>
     /// <param name="logger">Its filters decide whether the line is written.</param>
     /// <param name="level">Of the line.</param>
     /// <param name="fields">One of them is <c>message</c>.</param>
-    /// <param name="exception">The one whose text is the field <c>trace</c>; null when there is none.</param>
+    /// <param name="exception">The exception of the field <c>trace</c>; null when there is none.</param>
     public static void Write(ILogger logger, LogLevel level, FieldList fields, Exception? exception = null)
     {
         ArgumentNullException.ThrowIfNull(logger);
@@ -73,7 +73,7 @@ public readonly record struct LogFields(FieldList Fields) : IReadOnlyList<KeyVal
         }
         catch (Exception)
         {
-            // Thrown after each provider had its call.
+            // Logger calls all providers before it throws.
             Failures.AddSafely(1);
         }
     }

@@ -1,9 +1,9 @@
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// A file that lines are appended to: rotated by size, and opened anew when someone moved, removed or truncated it, or
-/// when it could not be written for a while. No other process may write to it. Only regular files are renamed; of a
-/// symbolic link, followed once, that is its target. A device, such as <c>/dev/null</c>, is written and never rotated.
+/// A file that lines are appended to: rotated by size, and reopened when it was moved, removed or truncated, or after a
+/// failed write. No other process may write to it. Only regular files are rotated; of a symbolic link, resolved once,
+/// its target. A device, such as <c>/dev/null</c>, is written and never rotated.
 /// </summary>
 internal sealed class LogFile : LogTarget
 {
@@ -21,7 +21,7 @@ internal sealed class LogFile : LogTarget
         file = Open();
         if (TargetOf(path) is var target && target != path)
         {
-            // The target of a link, which was not there before.
+            // The target of a link, which Open has created.
             path = target;
             isRegular = IsRegular(path);
         }
@@ -29,7 +29,7 @@ internal sealed class LogFile : LogTarget
 
     /// <summary>Opens it.</summary>
     /// <param name="settings">Its path and sizes.</param>
-    /// <param name="what">What a message calls it.</param>
+    /// <param name="what">Its name in messages.</param>
     /// <exception cref="IOException">It cannot be written; the message says which and why.</exception>
     public static LogFile Open(LogFileSettings settings, string what)
     {
@@ -66,7 +66,7 @@ internal sealed class LogFile : LogTarget
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The next write begins with opening it.
+            // The next write reopens it.
             Close();
         }
         return written;
@@ -81,7 +81,7 @@ internal sealed class LogFile : LogTarget
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // The next write tries again, and its lines are counted when it fails.
+            // The next write retries, and its lines are counted as dropped when it fails.
         }
     }
 
@@ -99,7 +99,7 @@ internal sealed class LogFile : LogTarget
         return fits > 0 || position > 0 ? fits : lines.IndexOf((byte)'\n') + 1;
     }
 
-    // A disk that fills up takes half a line, and the next one would be glued to it.
+    // A disk that fills up writes a part of a line, which the next one would continue: truncate it.
     private static void WriteWhole(FileStream open, ReadOnlySpan<byte> lines)
     {
         var before = open.Position;
@@ -124,14 +124,14 @@ internal sealed class LogFile : LogTarget
         return file;
     }
 
-    // Nobody else writes to it: a file at the path with another length is another file, or this one truncated.
+    // No other process writes to it: a file at the path with another length is another file, or this one truncated.
     private bool HasMoved(FileStream open)
     {
         var there = new FileInfo(path);
         return !there.Exists || there.Length != open.Position;
     }
 
-    /// <summary>Begins a new file; where that cannot be done, it goes on in the old one, over its limit.</summary>
+    /// <summary>Rotates to a new file; if that fails, the old one grows over its limit.</summary>
     private FileStream Rotated(FileStream open)
     {
         try
@@ -169,7 +169,7 @@ internal sealed class LogFile : LogTarget
         {
             Directory.CreateDirectory(directory);
         }
-        // Opened for writing alone, a pipe would wait for its reader.
+        // Opened for writing only, a pipe would block until it has a reader.
         var opened = File.Exists(path) && !CanSeek(path) ? null : new FileStream(
             path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         if (opened is not { CanSeek: true })
@@ -198,12 +198,12 @@ internal sealed class LogFile : LogTarget
         }
         catch (UnauthorizedAccessException)
         {
-            // It may be for writing only, which is all that is necessary.
+            // A file with write permission only is sufficient.
             return true;
         }
     }
 
-    // No call of .NET says it. Pipes and devices have no length, and cannot be given one.
+    // .NET has no call for this. Pipes and devices have length 0, and it cannot be set.
     private static bool IsRegular(string path)
     {
         var there = new FileInfo(path);

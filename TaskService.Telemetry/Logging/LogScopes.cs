@@ -2,10 +2,10 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// The scopes in which code runs, for lines of libraries and users. The provider keeps them itself instead of taking
-/// those of the logger factory: so the scopes of ASP.NET Core are not kept at all, and a request has none unless code
-/// begins one. They hold <c>RequestId</c>, <c>RequestPath</c>, <c>ConnectionId</c>, of which each line has what it
-/// needs as <c>req_id</c> and <c>trace_id</c>.
+/// Log scopes, for lines of libraries and users. The provider keeps them itself instead of taking those of the logger
+/// factory, so that the scopes of ASP.NET Core are not kept, and a request has none unless code begins one. Their
+/// <c>RequestId</c>, <c>RequestPath</c> and <c>ConnectionId</c> are redundant to <c>req_id</c> and <c>trace_id</c> of
+/// each line.
 /// </summary>
 internal sealed class LogScopes
 {
@@ -25,7 +25,7 @@ internal sealed class LogScopes
         return scope;
     }
 
-    /// <summary>Adds the values of all scopes; of one name, what is there already wins, then the innermost.</summary>
+    /// <summary>Adds the values of all scopes; on a name conflict existing fields win, then inner scopes.</summary>
     public void CopyTo(FieldList fields)
     {
         List<FieldValue>? texts = null;
@@ -40,7 +40,7 @@ internal sealed class LogScopes
             }
             catch (Exception)
             {
-                // Such as a dictionary that changes meanwhile: the line is worth more than its scope.
+                // Such as a dictionary that changes concurrently: the line is written without this scope.
             }
         }
         if (texts is not null && !Has(fields, Texts))

@@ -2,10 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>Where log lines go: loggers choose handlers, a handler has a level and a format.</summary>
+/// <summary>Routing of log lines: loggers choose handlers, a handler has a level and a format.</summary>
 /// <param name="Handlers">By name.</param>
-/// <param name="Loggers">By the name that they match: it and everything below it, to the next dot.</param>
-/// <param name="Root">What no other logger matches; also gets what a logger with <c>Propagate</c> passes on.</param>
+/// <param name="Loggers">By the name that they match: it and all names below it, by whole words between dots.</param>
+/// <param name="Root">For loggers that match no other, and for those with <c>Propagate</c> as well.</param>
 public sealed record LogSettings(
     IReadOnlyDictionary<string, LogHandlerSettings> Handlers,
     IReadOnlyDictionary<string, LoggerSettings> Loggers,
@@ -36,23 +36,23 @@ public sealed record LogSettings(
         && (logger.Length == name.Length || logger[name.Length] == '.');
 }
 
-/// <param name="Level">What is below is not written.</param>
+/// <param name="Level">Events below this level are not written.</param>
 /// <param name="Format">How an event becomes a line.</param>
 /// <param name="File">The file to write to; null for standard output.</param>
 public sealed record LogHandlerSettings(LogLevel Level, LogFormatSettings Format, LogFileSettings? File)
 {
-    /// <summary>Makes it a log provider of someone else's, which has its own format; null for ours.</summary>
+    /// <summary>Opens a third-party log provider with its own format; null for a handler of this library.</summary>
     public OpenProvider? OpenProvider { get; init; }
 }
 
-/// <param name="Path">Its directory is made when it is missing.</param>
-/// <param name="BytesMax">A file that would grow over it is renamed to <c>path.1</c> first; 0 for never.</param>
-/// <param name="BackupCount">How many renamed files are kept; 0 for no rotation at all.</param>
+/// <param name="Path">Its directory is created if it is missing.</param>
+/// <param name="BytesMax">A file that would grow over it is rotated to <c>path.1</c> first; 0 for never.</param>
+/// <param name="BackupCount">Number of rotated files to keep; 0 for no rotation at all.</param>
 public sealed record LogFileSettings(string Path, long BytesMax, int BackupCount);
 
 /// <param name="Kind">One of the three formats.</param>
 /// <param name="Fields">
-/// Only these fields, in this order; null for all. Brief always has its head, and JSON time, message and level.
+/// Only these fields, in this order; null for all. Brief always has its prefix, and JSON time, message and level.
 /// </param>
 public sealed record LogFormatSettings(LogFormatKind Kind, IReadOnlyList<string>? Fields = null);
 
@@ -68,7 +68,7 @@ public enum LogFormatKind
     Json,
 }
 
-/// <param name="Level">What is below is not logged.</param>
+/// <param name="Level">Events below this level are not logged.</param>
 /// <param name="Handlers">Names of handlers.</param>
-/// <param name="Propagate">Whether the handlers of the loggers above get it, too.</param>
+/// <param name="Propagate">Whether the handlers of the loggers above get its events, too.</param>
 public sealed record LoggerSettings(LogLevel Level, IReadOnlyList<string> Handlers, bool Propagate);

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// The handlers of a configuration, opened, and the way from each logger to its handlers. Which level a logger has is
-/// decided before, by the filters of Microsoft.Extensions.Logging, where it can be changed while running.
+/// The open handlers of a configuration; routes each logger to its handlers. The levels of loggers are applied before,
+/// by the filters of Microsoft.Extensions.Logging, where they can be changed while running.
 /// </summary>
 public sealed class LogSystem : ILoggerProvider
 {
@@ -50,7 +50,7 @@ public sealed class LogSystem : ILoggerProvider
                 name, [.. settings.HandlersOf(name).Where(handlers.ContainsKey).Select(handler => handlers[handler])])),
         scopes);
 
-    /// <summary>Adds this and each handler that is a provider of someone else's; they end with the services.</summary>
+    /// <summary>Adds this and each handler that is a third-party provider; the container disposes of them.</summary>
     public void AddTo(ILoggingBuilder logging)
     {
         ArgumentNullException.ThrowIfNull(logging);
@@ -65,7 +65,7 @@ public sealed class LogSystem : ILoggerProvider
         }
     }
 
-    /// <summary>Opens all files anew, before the next line is written.</summary>
+    /// <summary>Reopens all files, before the next line is written.</summary>
     public void Reopen()
     {
         foreach (var handler in handlers.Values)
@@ -74,7 +74,7 @@ public sealed class LogSystem : ILoggerProvider
         }
     }
 
-    /// <summary>Writes what waits, for five seconds at most, and closes all handlers.</summary>
+    /// <summary>Shutdown: flushes all handlers, for five seconds at most, and closes them.</summary>
     public void Dispose()
     {
         var started = Stopwatch.GetTimestamp();
@@ -94,7 +94,7 @@ public sealed class LogSystem : ILoggerProvider
         var format = LogFormat.Create(settings.Format);
         if (settings.File is null)
         {
-            // There is one standard output, and two threads would write into each other's lines.
+            // There is one standard output, and concurrent writers would mix lines.
             console ??= new LogWriter(new LogConsole(), name, format);
             return new LogHandler(settings.Level, format, console);
         }
@@ -103,5 +103,5 @@ public sealed class LogSystem : ILoggerProvider
     }
 }
 
-/// <summary>An open handler: what is below its level is not written.</summary>
+/// <summary>An open handler: events below its level are not written.</summary>
 internal sealed record LogHandler(LogLevel Level, LogFormat Format, LogWriter Writer);

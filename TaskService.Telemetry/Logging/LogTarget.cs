@@ -1,13 +1,13 @@
 namespace TaskService.Telemetry.Logging;
 
-/// <summary>Where a <see cref="LogWriter"/> writes to. Used by one thread.</summary>
+/// <summary>The destination of a <see cref="LogWriter"/>. Used by one thread.</summary>
 public abstract class LogTarget : IDisposable
 {
     /// <summary>Writes whole lines, as many as it can.</summary>
-    /// <returns>How many bytes are written; less than all when it failed, and then up to the end of a line.</returns>
+    /// <returns>The bytes written; less than all after a failure, and then up to the end of a line.</returns>
     public abstract int Write(ReadOnlySpan<byte> lines);
 
-    /// <summary>Opens it anew, when it is a file. Never throws.</summary>
+    /// <summary>Reopens a file. Never throws.</summary>
     public virtual void Reopen()
     {
         // There is nothing to open.
@@ -25,7 +25,7 @@ public abstract class LogTarget : IDisposable
 /// <summary>Standard output.</summary>
 internal sealed class LogConsole : LogTarget
 {
-    // There is one standard output, and two of these would write into each other's lines.
+    // There is one standard output, and concurrent writes would mix lines.
     private static readonly Lock Gate = new();
 
     private readonly Stream output = Console.OpenStandardOutput();
@@ -43,7 +43,7 @@ internal sealed class LogConsole : LogTarget
         }
         catch (IOException)
         {
-            // Nobody reads it any more.
+            // The pipe has no reader any more.
             return 0;
         }
     }

@@ -5,16 +5,16 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Logging;
 
 /// <summary>
-/// Takes lines from any thread and writes them to one target from a thread of its own: the caller never waits for a
-/// disk or a terminal. A line is handed to the target within <see cref="LingerMillisecondsMax"/> when it keeps up. What
-/// it cannot keep up with is dropped and counted, with one line when that begins and one when it has ended.
+/// Buffers lines from any thread and writes them to one target in batches, on a thread of its own: the caller never
+/// waits for a disk or a terminal. A line reaches a target that keeps up within <see cref="LingerMillisecondsMax"/>.
+/// Lines beyond the buffer are dropped and counted, with one line when drops begin and one when they have ended.
 /// </summary>
 public sealed class LogWriter : IDisposable
 {
-    /// <summary>Lines that may wait, in bytes; beyond, lines are dropped.</summary>
+    /// <summary>Size of the buffer in bytes; beyond, lines are dropped.</summary>
     public const int BufferBytesMax = 4 * 1024 * 1024;
 
-    /// <summary>How long lines are gathered that go in one write.</summary>
+    /// <summary>How long lines are gathered for a batch, which is one write.</summary>
     public const int LingerMillisecondsMax = 20;
 
     /// <summary>How long no line may be dropped before drops have ended.</summary>
@@ -39,13 +39,13 @@ public sealed class LogWriter : IDisposable
     private bool isReopened;
     private long dropped;
 
-    // Of the thread that writes: the count before the drops that go on, null when none do, and the last one seen.
+    // State of the writer thread: the count before the current drops, null when there are none, and the last one seen.
     private long? droppedBefore;
     private long droppedSeen;
     private long droppedAt;
 
     /// <param name="target">Closed at the end.</param>
-    /// <param name="name">How a line about drops calls this writer.</param>
+    /// <param name="name">The name of this writer in lines about drops.</param>
     /// <param name="format">The format of a line about drops.</param>
     public LogWriter(LogTarget target, string name, LogFormat format)
     {
@@ -57,7 +57,7 @@ public sealed class LogWriter : IDisposable
     /// <summary>How many lines were dropped, since the buffer was full, the target failed or it was closed.</summary>
     public long Dropped => Interlocked.Read(ref dropped);
 
-    /// <summary>Takes a line, which ends with a newline. Never waits, never throws.</summary>
+    /// <summary>Buffers a line, which ends with a newline. Never waits, never throws.</summary>
     public void Append(ReadOnlySpan<byte> line)
     {
         lock (gate)
@@ -80,7 +80,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Has the target opened anew before the next line is written, and soon if there is none.</summary>
+    /// <summary>Reopens the target before the next line is written, or soon if there is none.</summary>
     public void Reopen()
     {
         lock (gate)
@@ -93,7 +93,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Begins to write what waits. What comes afterwards is dropped.</summary>
+    /// <summary>Begins the shutdown: buffered lines are written, later ones are dropped.</summary>
     public void Close()
     {
         lock (gate)
@@ -108,7 +108,7 @@ public sealed class LogWriter : IDisposable
         wake.Set();
     }
 
-    /// <summary>Writes what waits, for so long at most, and closes the target.</summary>
+    /// <summary>Flushes the buffer, with a timeout, and closes the target.</summary>
     public void Close(TimeSpan timeMax)
     {
         Close();
@@ -119,7 +119,7 @@ public sealed class LogWriter : IDisposable
         }
     }
 
-    /// <summary>Writes what waits, for five seconds at most, and closes the target.</summary>
+    /// <summary>Flushes the buffer, for five seconds at most, and closes the target.</summary>
     public void Dispose() => Close(TimeSpan.FromSeconds(5));
 
     private void Drop(int lines)
@@ -135,7 +135,7 @@ public sealed class LogWriter : IDisposable
         do
         {
             wake.WaitOne(droppedBefore is null ? Timeout.Infinite : QuietMillisecondsMin);
-            // More lines come along in a moment: they go in one write.
+            // Linger: more lines arrive in a moment, for the same write.
             stopping = stop.Wait(LingerMillisecondsMax);
             do
             {
@@ -169,7 +169,7 @@ public sealed class LogWriter : IDisposable
         }
         catch (Exception)
         {
-            // Whatever it is, a log must not end the process that it is the log of.
+            // A log must not end the process, whatever the target throws.
             return 0;
         }
     }
@@ -181,7 +181,7 @@ public sealed class LogWriter : IDisposable
         if (count > droppedSeen)
         {
             droppedAt = now;
-            // A target that does not take this line gets it again with the next batch.
+            // A target that fails to write this line gets it again with the next batch.
             if (droppedBefore is null && WriteReport("LOG DROPS BEGIN", count - droppedSeen))
             {
                 droppedBefore = droppedSeen;
@@ -199,7 +199,7 @@ public sealed class LogWriter : IDisposable
     {
         var line = new Utf8Line();
         Field[] fields = [new(LogEvent.Message, message), new("handler", name), new("dropped", count)];
-        // Not through ILogger: the line is for this target, and is about it.
+        // Not through ILogger: the line is about this target, and for it only.
         format.Write(
             new LogEvent(DateTime.UtcNow, "taskservice.logs", LogLevel.Warning, fields) { IsTemplate = true }, line);
         return Write(line.Bytes) > 0;

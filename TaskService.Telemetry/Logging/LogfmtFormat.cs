@@ -8,7 +8,7 @@ namespace TaskService.Telemetry.Logging;
 /// </summary>
 internal sealed class LogfmtFormat(IReadOnlyList<string>? selection, bool brief) : LogFormat(selection)
 {
-    // Of a key: everything visible in ASCII but the two characters that mean something to a reader.
+    // The characters of a key: visible ASCII but the two that are syntax of logfmt.
     private static readonly SearchValues<char> Plain = SearchValues.Create(
         "!#$%&'()*+,-./0123456789:;<>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 

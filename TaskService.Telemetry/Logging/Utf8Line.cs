@@ -17,17 +17,17 @@ public sealed class Utf8Line
     private const string PlainText = " !#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`"
         + "abcdefghijklmnopqrstuvwxyz{|}~";
 
-    // What would end a line for some reader, or is not to be seen: it is written as an escape.
+    // Characters that end a line for some readers, or are invisible: they are escaped.
     private static readonly SearchValues<char> Escaped = SearchValues.Create(
         "\"\\\u007f\u0080\u0081\u0082\u0083\u0084\u0085\u0086\u0087\u0088\u0089\u008a\u008b\u008c\u008d\u008e\u008f"
         + "\u0090\u0091\u0092\u0093\u0094\u0095\u0096\u0097\u0098\u0099\u009a\u009b\u009c\u009d\u009e\u009f"
         + "\u2028\u2029\ufeff" + string.Concat(Enumerable.Range(0, 0x20).Select(i => (char)i)));
 
-    // What needs no escape and is one byte: nearly all of a log. One look tells, and the bytes are the characters'.
+    // Characters that need no escape and are one byte, nearly all of a log: one vectorized search, then a plain copy.
     private static readonly SearchValues<char> Plain = SearchValues.Create(PlainText);
     private static readonly SearchValues<byte> PlainBytes = SearchValues.Create(Encoding.ASCII.GetBytes(PlainText));
 
-    // The second that was written last: the next line is most often of the same, and making its digits took 20 ns.
+    // Cache of the last second: the next line is most often of the same, and formatting it took 20 ns.
     private readonly byte[] second = new byte[19];
     private long secondAt = -1;
 
@@ -73,7 +73,7 @@ public sealed class Utf8Line
 
     public void Append(long value)
     {
-        // The general way below looks up a culture for the sign.
+        // The general formatting below looks up a culture for the sign.
         Utf8Formatter.TryFormat(value, Room(20), out var written);
         length += written;
     }
@@ -126,7 +126,7 @@ public sealed class Utf8Line
         Append((byte)']');
     }
 
-    /// <summary>As a value of JSON; what is no number there is text.</summary>
+    /// <summary>As a value of JSON; a number that JSON does not have is text.</summary>
     public void AppendJson(FieldValue value)
     {
         switch (value)
@@ -198,7 +198,7 @@ public sealed class Utf8Line
         AppendDigits((int)(microseconds % 1000), 3);
     }
 
-    /// <summary>Exactly so many digits, with zeros in front.</summary>
+    /// <summary>A fixed number of digits, with leading zeros.</summary>
     public void AppendDigits(int value, int digits)
     {
         PutDigits(Room(digits)[..digits], value);
@@ -208,7 +208,7 @@ public sealed class Utf8Line
     /// <summary>A key of printable ASCII and an equals sign, with a space before them or not.</summary>
     public void AppendKey(string key, bool isFirst)
     {
-        // In one go: it is half of a line.
+        // One write for all: keys are half of a line.
         var room = Room(key.Length + 2);
         var start = isFirst ? 0 : 1;
         room[0] = (byte)' ';

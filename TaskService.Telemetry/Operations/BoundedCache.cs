@@ -3,11 +3,11 @@ using System.Collections.Concurrent;
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// Keeps what was made of each key. When there are too many keys, it forgets all of them and begins anew. Safe for use
-/// by several threads at once.
+/// Caches the value computed for each key. When there are too many keys, it is cleared. Safe for use by several threads
+/// at once.
 /// </summary>
-/// <param name="keysMax">How many; a few more when several threads come at once.</param>
-/// <param name="make">Gives the same for the same key.</param>
+/// <param name="keysMax">Maximum of keys; a few more with concurrent callers.</param>
+/// <param name="make">Returns the same value for the same key.</param>
 internal sealed class BoundedCache<TKey, TValue>(int keysMax, Func<TKey, TValue> make)
     where TKey : notnull
 {

@@ -4,10 +4,10 @@ namespace TaskService.Telemetry.Operations;
 
 /// <summary>One named value of an operation or a log line.</summary>
 /// <param name="Key">Lower case with underscores; a dot goes one level down.</param>
-/// <param name="Value">What it is.</param>
+/// <param name="Value">The value.</param>
 public readonly record struct Field(string Key, FieldValue Value);
 
-/// <summary>What a <see cref="FieldValue"/> holds.</summary>
+/// <summary>The type of a <see cref="FieldValue"/>.</summary>
 public enum FieldKind
 {
     Null,
@@ -17,7 +17,7 @@ public enum FieldKind
     Boolean,
     Duration,
 
-    /// <summary>Something that writes itself, such as an address.</summary>
+    /// <summary>A value that formats itself, such as an address.</summary>
     Formatted,
 
     /// <summary>Several values.</summary>
@@ -27,7 +27,7 @@ public enum FieldKind
 /// <summary>A value of a field, kept without boxing, so that setting one allocates nothing.</summary>
 public readonly record struct FieldValue
 {
-    // Lists within each other: one may hold itself, and the stack has an end that nothing catches.
+    // Nesting of lists: one may contain itself, and a stack overflow cannot be caught.
     private const int ListsMax = 4;
 
     private const int BytesOfItem = 24;
@@ -55,7 +55,7 @@ public readonly record struct FieldValue
     public long Integer => bits;
 
     /// <summary>
-    /// As an object, for those who take nothing else: a duration as its milliseconds, a list as an array.
+    /// The value as an object, for APIs that need one: a duration as its milliseconds, a list as an array.
     /// </summary>
     internal object? ToObject() => Kind switch
     {
@@ -69,7 +69,7 @@ public readonly record struct FieldValue
         _ => null,
     };
 
-    /// <summary>How much memory it takes besides its own: two bytes a character, and the items of a list.</summary>
+    /// <summary>An estimate of the memory it references: two bytes a character, and the items of a list.</summary>
     internal long BytesEstimate => Kind switch
     {
         FieldKind.Text => 2L * Text!.Length,
@@ -96,7 +96,7 @@ public readonly record struct FieldValue
         new(FieldKind.Duration, null, value.Ticks / TimeSpan.TicksPerMicrosecond);
 
     /// <summary>
-    /// Written as text, but only where it is written: no string is made of it. It must not change any more.
+    /// Formatted as text only when it is written, without a string. It must not change any more.
     /// </summary>
     public static FieldValue FromFormattable(IUtf8SpanFormattable? value) =>
         value is null ? default : new(FieldKind.Formatted, value, 0);
@@ -118,7 +118,7 @@ public readonly record struct FieldValue
     /// <summary>Several values; they are copied.</summary>
     public static FieldValue FromList(params ReadOnlySpan<FieldValue> items)
     {
-        // Counted here, once: a list may be in others, and these in others.
+        // Computed once here: lists may be nested.
         long bytes = 0;
         foreach (var item in items)
         {
@@ -128,9 +128,9 @@ public readonly record struct FieldValue
     }
 
     /// <summary>
-    /// Whatever it is: numbers and booleans as such, a date as <c>2013-12-10</c>, a time as Unix seconds, a sequence as
-    /// a list, anything else, a decimal as well, as its invariant text; what throws when it is asked for that, as the
-    /// name of its type.
+    /// Converts any object: numbers and booleans as such, a date as <c>2013-12-10</c>, a time as Unix seconds, a
+    /// sequence as a list, anything else, a decimal as well, as its invariant text; an object whose conversion throws,
+    /// as the name of its type.
     /// </summary>
     public static FieldValue From(object? value)
     {
@@ -148,7 +148,7 @@ public readonly record struct FieldValue
         }
         catch (Exception)
         {
-            // Anything may happen in foreign code, and none of it is worth more than the event.
+            // Foreign code may throw anything, and must not lose the event.
             return value!.GetType().FullName;
         }
     }

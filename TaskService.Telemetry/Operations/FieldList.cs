@@ -1,8 +1,8 @@
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// Fields in the order in which they were first set, of which a dotted key is a path: <c>a.b</c> is the member <c>b</c>
-/// of <c>a</c>, so that <c>a</c> has no value of its own. Not safe for use by several threads at once.
+/// Fields in the order in which they were first set. A dotted key is a path: <c>a.b</c> is the member <c>b</c> of
+/// <c>a</c>, so that <c>a</c> has no value of its own. Not safe for use by several threads at once.
 /// </summary>
 public sealed class FieldList
 {
@@ -19,9 +19,9 @@ public sealed class FieldList
     public ReadOnlySpan<Field> Items => items.AsSpan(0, Count);
 
     /// <summary>
-    /// Sets a field; one with the same key keeps its place and gets the new value, and what was below it is gone.
+    /// Sets a field. One with the same key keeps its position and gets the new value; fields below it are removed.
     /// </summary>
-    /// <returns>Null when done, else why not: a key above has a value, or there is no room.</returns>
+    /// <returns>Null on success, else the reason: a key above has a value, or the list is full.</returns>
     public string? Set(string key, FieldValue value)
     {
         if (IndexOf(key) is >= 0 and var index)
@@ -70,7 +70,7 @@ public sealed class FieldList
             : "list-items-max";
     }
 
-    /// <summary>Adds a field at the end, without a look whether its key is there already.</summary>
+    /// <summary>Adds a field at the end, without a check for a duplicate key.</summary>
     public void Append(string key, FieldValue value)
     {
         if (Count == items.Length)

@@ -3,13 +3,13 @@ using System.Text.RegularExpressions;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>What is measured: few names, however many measurements.</summary>
-/// <param name="parts">The short name, from the general to the special; at least one.</param>
-/// <param name="tags">What tells apart what has the same short name.</param>
+/// <summary>The name of a metric, of low cardinality.</summary>
+/// <param name="parts">The short name, from the general to the specific; at least one.</param>
+/// <param name="tags">Distinguish metrics with the same short name.</param>
 public sealed partial class MetricName(
     IReadOnlyList<string> parts, IReadOnlyList<KeyValuePair<string, string>>? tags = null)
 {
-    // So much of a query tells it from others, and none takes long.
+    // So much of a query distinguishes it from others, and bounds the time.
     private const int QueryCharactersMax = 4096;
     private const int TimeoutMs = 1000;
 
@@ -17,13 +17,13 @@ public sealed partial class MetricName(
 
     public IReadOnlyList<KeyValuePair<string, string>> Tags { get; } = tags ?? [];
 
-    /// <summary>All of it without tags: the parts, then the values of the tags.</summary>
+    /// <summary>The name for systems without tags: the parts, then the values of the tags.</summary>
     public IReadOnlyList<string> Flat => [.. Parts, .. Tags.Select(tag => tag.Value)];
 
     /// <summary>
     /// The name of a finished operation. A request with <c>method</c>, <c>route</c> and <c>status</c> is <c>route</c>
-    /// with these as tags, whatever ends in <c>sql</c> and has a <c>query</c> is <c>sql</c> with that query
-    /// simplified, and all else is its type, split at dots.
+    /// with these as tags, a type that ends in <c>sql</c> with a <c>query</c> is <c>sql</c> with that query simplified,
+    /// and any other is its type, split at dots.
     /// </summary>
     public static MetricName Of(OperationRecord record)
     {
@@ -32,15 +32,15 @@ public sealed partial class MetricName(
     }
 
     /// <summary>
-    /// A query without what differs from one to the next: columns, values, blanks, comments, and all but the first
-    /// 4,096 characters. No literal is left of standard SQL, as PostgreSQL and SQLite have it.
+    /// Normalizes a query: removes columns, values, blanks, comments, and all but the first 4,096 characters. No
+    /// literal of standard SQL is left, as in PostgreSQL and SQLite.
     /// </summary>
     public static string Simplify(string query)
     {
         ArgumentNullException.ThrowIfNull(query);
         try
         {
-            // Values first: one may hold what looks like SQL, and would be torn apart and half of it shown.
+            // Values first: one may contain text that looks like SQL, of which a part would be left.
             var text = Token().Replace(query.Length > QueryCharactersMax ? query[..QueryCharactersMax] : query, Mask);
             text = Blanks().Replace(text, " ").Trim();
             text = SelectedColumns().Replace(text, "$1 $2");
@@ -50,7 +50,7 @@ public sealed partial class MetricName(
         }
         catch (RegexMatchTimeoutException)
         {
-            // One name for all that are too hard is better than an operation that is not counted.
+            // One name for all queries that time out is better than an operation that is not counted.
             return "?";
         }
     }
@@ -93,12 +93,12 @@ public sealed partial class MetricName(
     private static partial Regex ListOfValues();
 }
 
-/// <summary>What operations with the same name have in common; found without allocating, but for new queries.</summary>
+/// <summary>The key of operations with the same name; computed without allocating, but for new queries.</summary>
 /// <param name="Type"><c>request</c> of one with a route, <c>sql</c> of one with a query, else the type.</param>
 /// <param name="Text">The route, or the simplified query.</param>
 internal readonly record struct OperationKey(string Type, string? Method, string? Text, long Status)
 {
-    // A service has few queries, and to simplify one takes microseconds. Long ones would take memory instead.
+    // A service has few queries, and to simplify one takes microseconds. Long ones are not cached, to save memory.
     private const int CachedCharactersMax = 4096;
 
     private static readonly BoundedCache<string, string> Simplified = new(1_000, MetricName.Simplify);
@@ -118,7 +118,7 @@ internal readonly record struct OperationKey(string Type, string? Method, string
             : new OperationKey(type, null, null, 0);
     }
 
-    // Of what differs most between them; it is asked for twice an operation.
+    // Only the parts that differ most: it is computed twice an operation.
     public override int GetHashCode() => HashCode.Combine(Text ?? Type, Status);
 
     public MetricName ToName() => this switch
@@ -149,7 +149,7 @@ internal readonly record struct OperationKey(string Type, string? Method, string
         return default;
     }
 
-    /// <summary>Clients may make up methods, and each would be a name: as http.request.method of
+    /// <summary>Bounds the cardinality, since clients may make up methods: as http.request.method of
     /// OpenTelemetry.</summary>
     public static string Known(string method) =>
         method is "GET" or "HEAD" or "POST" or "PUT" or "PATCH" or "DELETE" or "OPTIONS" or "TRACE" or "CONNECT"

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>Counts what code does with operations in vain. It is no error: telemetry never breaks a request.</summary>
+/// <summary>Counts invalid uses of operations. They are no errors: telemetry never breaks a request.</summary>
 internal static class Misuse
 {
     public const string Ended = "ended";

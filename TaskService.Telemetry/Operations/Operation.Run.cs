@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace TaskService.Telemetry.Operations;
 
 // How code is observed: Operation.Run(".parse", operation => Parse(text)), or RunAsync where it awaits. An operation
-// that is not read costs little and changes nothing.
+// without exporters and statistics has little overhead and no effect.
 public sealed partial class Operation
 {
     /// <inheritdoc cref="OperationSource.Start"/>
@@ -11,8 +11,8 @@ public sealed partial class Operation
         string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null) =>
         (Current?.Telemetry ?? OperationSource.Default).Start(name, id, kind, sample);
 
-    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
-    /// <remarks>The operation ends when <paramref name="work"/> returns: what awaits takes RunAsync.</remarks>
+    /// <summary>Runs code as an operation; an exception is recorded and rethrown.</summary>
+    /// <remarks>The operation ends when <paramref name="work"/> returns: asynchronous code uses RunAsync.</remarks>
     public static T Run<T>(string name, Func<Operation, T> work)
     {
         ArgumentNullException.ThrowIfNull(work);
@@ -39,7 +39,7 @@ public sealed partial class Operation
         });
     }
 
-    /// <summary>Runs something as an operation; what it throws is recorded and goes on.</summary>
+    /// <summary>Runs code as an operation; an exception is recorded and rethrown.</summary>
     public static async ValueTask<T> RunAsync<T>(string name, Func<Operation, ValueTask<T>> work)
     {
         ArgumentNullException.ThrowIfNull(work);
@@ -55,7 +55,7 @@ public sealed partial class Operation
         }
         finally
         {
-            // Which one is current goes back to what it was with the end of this method, by itself.
+            // The async method restores Operation.Current when it returns.
             operation.End([]);
         }
     }

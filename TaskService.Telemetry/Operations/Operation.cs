@@ -8,9 +8,9 @@ using TaskService.Telemetry.Propagation;
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// A piece of work that is observed, such as a request: who asked, how it went, and whatever code on the way sets on
-/// it. It ends when it is disposed of. Safe for use by several threads at once. What is done with it in vain, after its
-/// end or against the kind of a value, is ignored and counted, and never an error.
+/// An observed piece of work, such as a request: its duration, its outcome, and the fields that code sets on it. It
+/// ends when it is disposed of. Safe for use by several threads at once. An invalid change, after its end or to a value
+/// of another kind, is ignored and counted, and never an error.
 /// </summary>
 public sealed partial class Operation : IDisposable
 {
@@ -23,10 +23,10 @@ public sealed partial class Operation : IDisposable
     private readonly DateTime startTime;
     private readonly RemoteTrace? remote;
 
-    // A request keeps its fields for its line; any other operation only for those who read it.
+    // A request keeps its fields for its log line; any other operation only for exporters and statistics.
     private readonly bool keepsFields;
 
-    // Made when they are asked for: most requests set nothing and start nothing, and ids cost more than all the rest.
+    // Created on first use: most requests set and start nothing, and ids cost more than all the rest.
     private FieldList? fields;
     private string? traceId;
     private StrongBox<TraceContext>? trace;
@@ -49,7 +49,7 @@ public sealed partial class Operation : IDisposable
         startTime = telemetry.HasExporters ? StartTime(enclosing) : default;
     }
 
-    /// <summary>The innermost operation that this code runs in, or null outside of any.</summary>
+    /// <summary>The innermost operation of the calling code, or null outside of any.</summary>
     public static Operation? Current
     {
         get => Ambient.Value;
@@ -57,8 +57,8 @@ public sealed partial class Operation : IDisposable
     }
 
     /// <summary>
-    /// What ties together everything that is said about an event, such as a request and its queries; 1 to 128 visible
-    /// ASCII characters.
+    /// The correlation id, shared by an event such as a request, and its queries and log lines; 1 to 128 visible ASCII
+    /// characters.
     /// </summary>
     public string Id { get; }
 
@@ -67,42 +67,42 @@ public sealed partial class Operation : IDisposable
 
     public ActivityKind Kind { get; }
 
-    /// <summary>The trace that it belongs to, 32 lower-case hexadecimal digits; made when it is asked for.</summary>
+    /// <summary>The id of its trace, 32 lower-case hexadecimal digits; generated on first use.</summary>
     public string TraceId =>
         traceId ?? Interlocked.CompareExchange(ref traceId, FindTraceId().ToHexString(), null) ?? traceId;
 
-    /// <summary>Its place in a trace; made when it is asked for.</summary>
+    /// <summary>Its trace context; created on first use.</summary>
     public TraceContext Trace =>
         (trace ?? Interlocked.CompareExchange(ref trace, new(MakeTrace()), null) ?? trace).Value;
 
-    /// <summary>Whether anyone reads its record.</summary>
+    /// <summary>Whether an exporter or the statistics read its record.</summary>
     public bool IsRead => Telemetry.HasReaders;
 
     /// <summary>Whether an exporter gets its record with all fields; others count and time it.</summary>
     public bool IsRecorded => IsSpan || (IsEvent && Telemetry.HasEvents);
 
-    /// <summary>The level of its line; null when how it ends decides.</summary>
+    /// <summary>The level of its log line; null when the outcome decides.</summary>
     public LogLevel? Level
     {
         get;
         set => field = keepsFields ? value : null;
     }
 
-    /// <summary>What went wrong, in one line; null when nothing did.</summary>
+    /// <summary>The failure in one line; null when it did not fail.</summary>
     public string? Error { get; private set; }
 
-    /// <summary>Stands for what nobody reads outside of any other: it takes everything, and is never current.</summary>
+    /// <summary>A null object without readers: it ignores all changes, and is never current.</summary>
     internal static Operation None { get; } = new(OperationSource.Off, "", "") { hasEnded = 1 };
 
-    /// <summary>Keys that belong to whoever started it, and are set with its end only.</summary>
+    /// <summary>Keys that are set by the code that started it, at its end only.</summary>
     internal FrozenSet<string>? Reserved { get; init; }
 
     internal OperationSource Telemetry { get; }
 
-    /// <summary>The one that was current when it started.</summary>
+    /// <summary>The operation that was current when it started.</summary>
     internal Operation? Enclosing { get; }
 
-    /// <summary>Whether the rules for event records let it through.</summary>
+    /// <summary>Whether it leaves an event record, by the sampling rules.</summary>
     internal bool IsEvent { get; init; } = true;
 
     /// <summary>Whether it has an activity.</summary>
@@ -112,8 +112,8 @@ public sealed partial class Operation : IDisposable
 
     /// <summary>Sets a field.</summary>
     /// <param name="key">
-    /// Lower case with underscores, such as <c>row_count</c>; a dot goes one level down, as in <c>user.name</c>. Those
-    /// that the service gives a request itself, such as <c>status</c>, are not set.
+    /// Lower case with underscores, such as <c>row_count</c>; a dot goes one level down, as in <c>user.name</c>. Keys
+    /// that the service sets on a request itself, such as <c>status</c>, are reserved.
     /// </param>
     /// <param name="value">A text, number, boolean, duration, list or null.</param>
     public void Set(string key, FieldValue value)
@@ -163,10 +163,10 @@ public sealed partial class Operation : IDisposable
         }
     }
 
-    /// <summary>Sets a field to the time until what it returns is disposed of.</summary>
+    /// <summary>Sets a field to the time until the result is disposed of.</summary>
     public Timing Time(string key) => new(this, key);
 
-    /// <summary>Says that it failed, and why.</summary>
+    /// <summary>Marks it as failed.</summary>
     public void Fail(Exception error)
     {
         ArgumentNullException.ThrowIfNull(error);
@@ -180,7 +180,7 @@ public sealed partial class Operation : IDisposable
     }
 
     /// <summary>
-    /// Adds what was set to the end of <paramref name="target"/>, in the order in which it was first set.
+    /// Appends its fields to <paramref name="target"/>, in the order in which they were first set.
     /// </summary>
     public void CopyTo(FieldList target)
     {
@@ -211,10 +211,10 @@ public sealed partial class Operation : IDisposable
 
     /// <summary>Ends it; the second time does nothing.</summary>
     /// <param name="first">Fields before those that were set.</param>
-    /// <param name="duration">How long it took, where that was said already; null for until now.</param>
+    /// <param name="duration">Where it was measured already; null for until now.</param>
     public void End(ReadOnlySpan<Field> first, TimeSpan? duration = null)
     {
-        // What an exporter does itself would be sent by it, and so on for ever.
+        // Operations of an exporter itself would be exported, and so on forever.
         if (Interlocked.Exchange(ref hasEnded, 1) != 0 || !IsRead || OperationSource.IsExporting)
         {
             return;
@@ -234,10 +234,10 @@ public sealed partial class Operation : IDisposable
         }
     }
 
-    /// <summary>Makes its activity, if its trace is recorded.</summary>
+    /// <summary>Starts its activity, if its trace is sampled.</summary>
     internal void BeginSpan(ActivitySource spans)
     {
-        // Of a trace that is not recorded, hardly anyone ever asks for the places of its operations.
+        // In a trace that is not sampled, the trace contexts of its operations are rarely needed.
         if (OperationSource.IsExporting || Enclosing is { IsSpan: false })
         {
             return;
@@ -263,7 +263,7 @@ public sealed partial class Operation : IDisposable
         return numbers.GetOrAdd(type, static _ => TraceContext.NextRandom());
     }
 
-    // By the clock of the one around it, so that it lies within that, even when the time of the machine is set.
+    // Relative to the enclosing operation, so that it lies within that one, even when the system clock is set.
     private DateTime StartTime(Operation? enclosing) => enclosing is { startTime.Ticks: > 0 }
         ? enclosing.startTime + Stopwatch.GetElapsedTime(enclosing.started, started)
         : DateTime.UtcNow;
@@ -295,7 +295,7 @@ public sealed partial class Operation : IDisposable
 
     private static ReadOnlySpan<Field> Join(ReadOnlySpan<Field> first, FieldList own)
     {
-        // Who sets one at this moment has looked before the end whether it has come. After that, nobody does.
+        // The lock waits for a concurrent Set that checked HasEnded before the end. Later ones are ignored.
         lock (own)
         {
             if (first.IsEmpty)
@@ -321,7 +321,7 @@ public sealed partial class Operation : IDisposable
         }
     }
 
-    // What is only counted and timed keeps little alive while it waits: most operations, where few are traced.
+    // A record that is only counted and timed has no fields, to keep little in memory while it is queued.
     private OperationRecord ToRecord(OperationKey key, ReadOnlySpan<Field> all, TimeSpan took) => new()
     {
         Id = Id,
@@ -348,8 +348,8 @@ public sealed partial class Operation : IDisposable
             decision == TraceDecision.Deferred ? TraceContext.Decide(remote, Telemetry.TraceProbability) : decision);
 }
 
-/// <summary>Sets a field to the time that something took, when it is disposed of.</summary>
-/// <param name="Operation">Gets the field; null for nobody.</param>
+/// <summary>Sets a field to the elapsed time, when it is disposed of.</summary>
+/// <param name="Operation">Gets the field; null for none.</param>
 /// <param name="Key">Of the field.</param>
 public readonly record struct Timing(Operation? Operation, string Key) : IDisposable
 {

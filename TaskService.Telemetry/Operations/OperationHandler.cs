@@ -5,16 +5,15 @@ using TaskService.Telemetry.Propagation;
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// Observes the calls of an HttpClient as operations <c>.httpclient</c> and passes on to the other side which trace and
-/// request they belong to. Headers that are set already stay. Outside of any operation, and in what an exporter sends,
-/// it does nothing.
+/// Observes the calls of an HttpClient as operations <c>.httpclient</c>, and propagates the trace context and the
+/// request id in headers. Headers that are already set stay. It does nothing outside of operations and in exporters.
 /// </summary>
 public sealed class OperationHandler : DelegatingHandler
 {
-    /// <summary>In which the id of the request goes on.</summary>
+    /// <summary>The header that propagates the id of the request.</summary>
     public const string RequestIdHeader = "X-Request-ID";
 
-    /// <summary>Stands for the status of what was never answered.</summary>
+    /// <summary>The status of a call without a response.</summary>
     public const int NoResponse = 599;
 
     protected override async Task<HttpResponseMessage> SendAsync(
@@ -57,7 +56,7 @@ public sealed class OperationHandler : DelegatingHandler
         TracePropagation.Write(operation.Trace, caller.Telemetry.Propagation, request.Headers, SetHeader);
         SetHeader(request.Headers, RequestIdHeader, caller.Id);
         operation.Set("request.method", request.Method.Method);
-        // Without what may be a secret: user, password and query.
+        // Without parts that may be secret: user, password and query.
         operation.Set("request.uri", request.RequestUri?.GetComponents(
             UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped));
         operation.Set("request.size", request.Content is null ? 0 : SizeOf(request.Content));
@@ -77,7 +76,7 @@ public sealed class OperationHandler : DelegatingHandler
         operation.Fail(error);
     }
 
-    /// <summary>Null when it is not known before.</summary>
+    /// <summary>Null when there is no <c>Content-Length</c>.</summary>
     private static FieldValue SizeOf(HttpContent content) =>
         content.Headers.ContentLength is { } bytes ? bytes : default(FieldValue);
 

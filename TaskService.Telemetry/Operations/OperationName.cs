@@ -1,13 +1,13 @@
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>The names of operations, which are paths: what is one within which.</summary>
+/// <summary>The names of operations, which are paths: they determine the parent.</summary>
 internal static class OperationName
 {
-    // They come from code, and are few.
+    // Names are constants in code, and few.
     private static readonly BoundedCache<(string Type, string Name), string> Joined = new(
         1_000, static pair => Join(pair.Type, pair.Name));
 
-    /// <summary>The type of an operation that starts under a name, and the one whose child it is.</summary>
+    /// <summary>The type and the parent of an operation that starts under a name.</summary>
     /// <param name="name">
     /// <c>.x</c> is a child of the current operation, <c>^.x</c> of the outermost one; another name is the type itself,
     /// a child of the open operation whose type begins it, if there is one.
@@ -71,7 +71,8 @@ internal static class OperationName
         return found;
     }
 
-    /// <summary>What the type ends with and the name begins with is there once: recursion does not pile up.</summary>
+    /// <summary>An overlap of the end of the type and the start of the name is kept once, so that recursion does not
+    /// grow the type.</summary>
     private static string Join(string type, string name)
     {
         for (var end = name.Length; end > 0; end = name.LastIndexOf('.', end - 1))

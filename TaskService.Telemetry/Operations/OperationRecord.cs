@@ -4,13 +4,13 @@ using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>A finished operation, as exporters see it. It never changes.</summary>
+/// <summary>A finished operation for exporters. Immutable.</summary>
 public sealed class OperationRecord
 {
-    /// <summary>The <c>route</c> of a request whose path is none.</summary>
+    /// <summary>The <c>route</c> of a request that matches no route.</summary>
     public const string NoRoute = "_not_found";
 
-    // Of itself, its operation, its id and the array of its fields; and of a field in that.
+    // Of the record, its operation, its id and the array of its fields; and of a field in that.
     private const int BytesOfRecord = 384;
     private const int BytesOfField = 32;
 
@@ -39,40 +39,40 @@ public sealed class OperationRecord
     public DateTime End => Start + Duration;
 
     /// <summary>
-    /// In the order in which they were first set; a dot in a key goes one level down. None where no exporter gets more
-    /// than a name and a time.
+    /// In the order in which they were first set; a dot in a key goes one level down. Empty when the exporters need
+    /// only its name and duration.
     /// </summary>
     public required IReadOnlyList<Field> Fields { get; init; }
 
     public ActivityKind Kind { get; init; }
 
-    /// <summary>Its place in a trace, where there are fields; made when it is asked for.</summary>
+    /// <summary>Its trace context, if it has fields; created on first use.</summary>
     public TraceContext Trace
     {
         get => given?.Value ?? Operation?.Trace ?? default;
         init => given = new(value);
     }
 
-    /// <summary>As .NET's own tracing has it, when its trace is recorded and an exporter gets spans.</summary>
+    /// <summary>Its activity, when its trace is sampled and an exporter gets spans.</summary>
     public Activity? Span { get; init; }
 
-    /// <summary>Whether the rules for event records let it through. Metrics count it all the same.</summary>
+    /// <summary>Whether it is an event record, by the sampling rules. Metrics count it in any case.</summary>
     public bool IsEvent { get; init; }
 
-    /// <summary>What went wrong in one line; null when nothing did.</summary>
+    /// <summary>The failure in one line; null when it did not fail.</summary>
     public string? Error { get; init; }
 
-    /// <summary>What it is counted as.</summary>
+    /// <summary>The key of its metrics.</summary>
     internal OperationKey Key
     {
         get => key ?? OperationKey.Of(Type, Fields as Field[] ?? [.. Fields]);
         init => key = value;
     }
 
-    /// <summary>About how much memory it takes: two bytes a character of text, and a little for all else.</summary>
+    /// <summary>An estimate of its memory: two bytes a character of text, and constants for the rest.</summary>
     internal long BytesEstimate => bytesEstimate > 0 ? bytesEstimate : bytesEstimate = Estimate();
 
-    /// <summary>Whose record it is.</summary>
+    /// <summary>The operation, for its trace context.</summary>
     internal Operation? Operation { private get; init; }
 
     private long Estimate()

@@ -2,16 +2,16 @@ using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>Which operations are recorded, and how they go on in other services.</summary>
+/// <summary>Sampling of operations, and propagation to other services.</summary>
 public record OperationSettings
 {
-    /// <summary>That a trace is recorded about which no caller has decided, from 0 to 1.</summary>
+    /// <summary>Probability of sampling a trace without a decision of the caller, from 0 to 1.</summary>
     public double TraceProbability { get; init; }
 
-    /// <summary>The headers of requests that go out.</summary>
+    /// <summary>The headers of outgoing requests.</summary>
     public PropagationFormat Propagation { get; init; }
 
-    /// <summary>How many event records a type leaves, by its name; all of those that are not named.</summary>
+    /// <summary>Sampling rules for event records, by type; a type without a rule is not sampled.</summary>
     public IReadOnlyDictionary<string, Sample> EventSamples { get; init; } = new Dictionary<string, Sample>();
 
     /// <summary>Whether counts and times are kept in memory.</summary>

@@ -6,7 +6,7 @@ using TaskService.Telemetry.Propagation;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>Starts operations, and takes the records of those that have ended.</summary>
+/// <summary>Starts operations, and receives the records of those that have ended.</summary>
 public abstract class OperationSource
 {
     private static readonly AsyncLocal<bool> Exporting = new();
@@ -20,19 +20,19 @@ public abstract class OperationSource
         Statistics = settings.Statistics ? new Statistics() : null;
     }
 
-    /// <summary>No operation is read.</summary>
+    /// <summary>Telemetry that is switched off: no operation has readers.</summary>
     public static OperationSource Off { get; } = new Unread();
 
-    /// <summary>Serves operations that start outside of any: the one that was set last.</summary>
+    /// <summary>The source of operations that start outside of any: the one that was set last.</summary>
     public static OperationSource Default { get; set; } = Off;
 
-    /// <summary>Whether operations are read when they end.</summary>
+    /// <summary>Whether an exporter or the statistics read operations.</summary>
     public bool HasReaders => HasExporters || Statistics is not null;
 
-    /// <summary>Counts and times; null when that is switched off.</summary>
+    /// <summary>Counts and durations in memory; null when switched off.</summary>
     public Statistics? Statistics { get; }
 
-    /// <summary>Whether this code runs to export: an operation in it would be exported, and so on for ever.</summary>
+    /// <summary>Whether this code runs in an exporter: its operations would be exported, and so on forever.</summary>
     internal static bool IsExporting
     {
         get => Exporting.Value;
@@ -42,10 +42,10 @@ public abstract class OperationSource
     /// <summary>Whether records are exported.</summary>
     protected internal abstract bool HasExporters { get; }
 
-    /// <summary>Whether the records are exported that the rules for event records let through.</summary>
+    /// <summary>Whether event records are exported: those that the sampling rules select.</summary>
     protected internal virtual bool HasEvents => false;
 
-    /// <summary>Whether all operations are exported, to count and time them.</summary>
+    /// <summary>Whether all operations are exported, as counts and durations.</summary>
     protected internal virtual bool HasTimers => false;
 
     /// <inheritdoc cref="OperationSettings.LogEvents"/>
@@ -57,13 +57,13 @@ public abstract class OperationSource
     /// <inheritdoc cref="OperationSettings.Propagation"/>
     internal PropagationFormat Propagation => settings.Propagation;
 
-    /// <summary>Where the activities of recorded traces come from; null when spans are not exported.</summary>
+    /// <summary>The source of activities of sampled traces; null when spans are not exported.</summary>
     protected virtual ActivitySource? Spans => null;
 
     /// <summary>Starts the operation of a request, which is current from now on.</summary>
     /// <param name="id">Of the request; 1 to 128 visible ASCII characters.</param>
-    /// <param name="remote">What its headers say of its trace.</param>
-    /// <param name="reserved">Keys of fields that it gets with its end, which code on the way must not set.</param>
+    /// <param name="remote">The trace context of its headers.</param>
+    /// <param name="reserved">Keys of fields that are set at its end, and by no other code.</param>
     public Operation StartRequest(string id, RemoteTrace? remote, FrozenSet<string>? reserved = null)
     {
         const string type = "request";
@@ -80,8 +80,8 @@ public abstract class OperationSource
     /// the type itself, and a child only of an open operation whose type it continues.
     /// </param>
     /// <param name="id">Null for that of its parent, or a new one.</param>
-    /// <param name="kind">Its part in the trace.</param>
-    /// <param name="sample">How many leave an event record; null for what the settings say, or all.</param>
+    /// <param name="kind">The kind of its span.</param>
+    /// <param name="sample">Its sampling rule for event records; null for that of the settings, if any.</param>
     public Operation Start(
         string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null)
     {
@@ -91,8 +91,8 @@ public abstract class OperationSource
         {
             return Operation.None;
         }
-        // One that nobody reads is there all the same: what code sets within it must not become its parent's. Of its
-        // name nothing is asked any more, but for whose child it is.
+        // Without readers it is created nevertheless: fields set within it must not become those of its parent. Its
+        // name is then needed only to find the parent.
         var (type, parent) = HasReaders || !name.StartsWith('.')
             ? OperationName.Resolve(name, current)
             : (name, current);
@@ -118,7 +118,7 @@ public abstract class OperationSource
     private Sample? SampleOf(string type) =>
         settings.EventSamples.Count > 0 && settings.EventSamples.TryGetValue(type, out var sample) ? sample : null;
 
-    /// <summary>32 lower-case hexadecimal digits, of which the first 8 are the Unix seconds: in the order of
+    /// <summary>32 lower-case hexadecimal digits, of which the first 8 are the Unix seconds: sortable by
     /// time.</summary>
     private static string NewId() => string.Create(32, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), (digits, seconds) =>
     {

@@ -5,8 +5,8 @@ using TaskService.Telemetry.Propagation;
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// A sampled operation as an <see cref="Activity"/>: libraries that know activities join its trace, and exporters that
-/// speak OpenTelemetry send it. Tags have the names of the semantic conventions
+/// A sampled operation as an <see cref="Activity"/>: libraries that use activities join its trace, and OpenTelemetry
+/// exporters send it. Tags have the names of the semantic conventions
 /// (https://opentelemetry.io/docs/specs/semconv/), where these have one, else those of the fields.
 /// </summary>
 internal static class OperationSpan
@@ -14,9 +14,9 @@ internal static class OperationSpan
     private const string Method = "http.request.method";
     private const string Status = "http.response.status_code";
 
-    /// <summary>Starts it: it is current from now on.</summary>
-    /// <param name="source">Where it comes from; someone listens to it.</param>
-    /// <param name="place">Gets the span that the activity makes up.</param>
+    /// <summary>Starts the activity, which is current from now on.</summary>
+    /// <param name="source">Has a listener.</param>
+    /// <param name="place">Gets the span id of the activity.</param>
     /// <param name="operation">Has just begun.</param>
     /// <param name="start">UTC.</param>
     public static Activity? Begin(ActivitySource source, ref TraceContext place, Operation operation, DateTime start)
@@ -33,7 +33,7 @@ internal static class OperationSpan
         return span;
     }
 
-    /// <summary>Ends it, as the record says.</summary>
+    /// <summary>Ends the activity, with the tags and the outcome of the record.</summary>
     public static void End(Activity span, OperationRecord record)
     {
         span.SetTag("req_id", record.Id);
@@ -41,7 +41,7 @@ internal static class OperationSpan
         {
             if (key == "exception" && record.Error is not null)
             {
-                // It is an event of the span already.
+                // The exception is an event of the span already.
                 continue;
             }
             if (record.Kind == ActivityKind.Server)
@@ -108,7 +108,7 @@ internal static class OperationSpan
                 span.SetTag("server.address", uri.IdnHost);
                 span.SetTag("server.port", uri.Port);
                 break;
-            // What was never answered has no status.
+            // Without a response there is no status.
             case "response.code" when value.Integer == OperationHandler.NoResponse:
                 break;
             default:
@@ -127,7 +127,7 @@ internal static class OperationSpan
         }
     }
 
-    // Few different ones: the conventions for HTTP spans and for database spans.
+    // Of low cardinality, by the conventions for HTTP spans and for database spans.
     private static string NameOf(Activity span, OperationRecord record)
     {
         if (span.GetTagItem(Method) is not string method)
@@ -138,7 +138,7 @@ internal static class OperationSpan
         return span.GetTagItem("http.route") is string route ? $"{method} {route}" : method;
     }
 
-    /// <summary>A server has not failed when the client was wrong; for a client, any error is one.</summary>
+    /// <summary>A 4xx is no error of a server span, but an error of a client span.</summary>
     private static void SetStatus(Activity span, OperationRecord record)
     {
         var status = span.GetTagItem(Status) as long? ?? 0;
@@ -154,7 +154,7 @@ internal static class OperationSpan
         }
     }
 
-    // The kinds of the items of a list may differ, which those of a tag may not.
+    // The items of a list may be of several kinds, those of a tag may not.
     private static object? ToTag(FieldValue value) => value.Kind == FieldKind.List
         ? value.Items.Select(TextOf).ToArray()
         : value.ToObject();

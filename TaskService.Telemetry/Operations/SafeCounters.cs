@@ -2,12 +2,12 @@ using System.Diagnostics.Metrics;
 
 namespace TaskService.Telemetry.Operations;
 
-/// <summary>Counters of what telemetry itself does.</summary>
+/// <summary>Counters of telemetry about itself.</summary>
 internal static class SafeCounters
 {
     /// <summary>
-    /// Adds to a counter. Whoever listens to it runs here, and its error is not the caller's, which may be a request or
-    /// a thread that must go on.
+    /// Adds to a counter. Its listeners run on this thread; their exceptions must not reach the caller, which may be a
+    /// request or a background thread.
     /// </summary>
     public static void AddSafely(
         this Counter<long> counter, long count, params ReadOnlySpan<KeyValuePair<string, object?>> tags)

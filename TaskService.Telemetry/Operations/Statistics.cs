@@ -4,8 +4,8 @@ using System.Numerics;
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>
-/// How often operations ended, and how long they took, by name, since the start or the last reset. In memory: 4.3 kB a
-/// name. Safe for use by several threads at once; counts are exact.
+/// Counts and durations of operations by name, since the start or the last reset. In memory: 4.3 kB a name. Safe for
+/// use by several threads at once; counts are exact.
 /// </summary>
 public sealed class Statistics
 {
@@ -22,7 +22,7 @@ public sealed class Statistics
 
     internal void Record(OperationKey key, TimeSpan duration) => table.Find(key).Add(duration.Ticks);
 
-    /// <summary>In no order, names without operations left out. Each is consistent in itself.</summary>
+    /// <summary>A snapshot in no order, without names that have no operations. Each entry is consistent.</summary>
     public IReadOnlyList<OperationStatistics> Snapshot()
     {
         var known = table;
@@ -34,7 +34,7 @@ public sealed class Statistics
         ];
     }
 
-    /// <summary>Forgets all operations and names; one that is counted at this moment may be, too.</summary>
+    /// <summary>Clears all operations and names; one that is counted concurrently may be lost, too.</summary>
     public void Reset() => table = new Table();
 
     /// <summary>The names between two resets.</summary>
@@ -70,14 +70,14 @@ public sealed class Statistics
 
     /// <summary>
     /// A histogram of ticks of 100 ns: 16 buckets of equal width for each power of two. The middle of a bucket is at
-    /// most 1/32 off from what is in it.
+    /// most 1/32 off from the values in it.
     /// </summary>
     private sealed class Durations
     {
         private const int StepBits = 4;
         private const int Steps = 1 << StepBits;
 
-        // Up to 2^36 ticks, 1.9 hours; what is longer is in the last.
+        // Up to 2^36 ticks, 1.9 hours; longer durations are in the last bucket.
         private const int Buckets = (36 - StepBits + 1) * Steps;
 
         // Five values change together: a lock is no dearer than five interlocked additions, and readers see one state.
@@ -116,8 +116,8 @@ public sealed class Statistics
 
         private static double Ms(double ticks) => ticks / TimeSpan.TicksPerMillisecond;
 
-        // Below 16 ticks each has its own bucket. From there on, the highest bit says which power of two, and the four
-        // bits below it say which step.
+        // Below 16 ticks each value has its own bucket. From there on, the highest bit selects the power of two, and
+        // the four bits below it the step.
         private static int BucketOf(long ticks)
         {
             var shift = Math.Max(0, BitOperations.Log2((ulong)ticks) - StepBits);
@@ -131,7 +131,7 @@ public sealed class Statistics
             return lowest + ((1L << shift) - 1) / 2.0;
         }
 
-        /// <summary>Milliseconds of the nearest rank: the smallest that so large a part does not exceed.</summary>
+        /// <summary>A percentile by nearest rank, in milliseconds.</summary>
         private double Rank(double part)
         {
             var left = Math.Max(1, (long)Math.Ceiling(part * count));
@@ -145,11 +145,11 @@ public sealed class Statistics
     }
 }
 
-/// <summary>What is known of the operations of one name.</summary>
+/// <summary>Count and durations of the operations of one name.</summary>
 /// <param name="Count">How many have ended.</param>
 /// <param name="P50Ms">
-/// Half of them took no longer. Percentiles are of the nearest rank and off by 1/32 at most, from 100 ns to 1.9 hours;
-/// what took longer counts as that.
+/// The median. Percentiles are of the nearest rank and off by 1/32 at most, from 100 ns to 1.9 hours; longer durations
+/// count as that.
 /// </param>
 public sealed record OperationStatistics(
     MetricName Name,

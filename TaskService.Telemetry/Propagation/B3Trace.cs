@@ -6,7 +6,7 @@ namespace TaskService.Telemetry.Propagation;
 
 /// <summary>
 /// The headers of Zipkin (openzipkin/b3-propagation), one for each value or all in one. Without a trace they may still
-/// say whether the one that begins is recorded.
+/// carry a sampling decision for the new one.
 /// </summary>
 internal static class B3Trace
 {
@@ -34,7 +34,7 @@ internal static class B3Trace
         {
             return new RemoteTrace(null, null, null, only);
         }
-        // Where there are more parts, the last gets the rest, and is no id then.
+        // With more than four parts, the last one holds the rest, and is not a valid id.
         Span<Range> parts = stackalloc Range[4];
         var count = text.Split(parts, '-');
         if (count < 2 || ParseTraceId(text[parts[0]]) is not { } trace || ParseSpanId(text[parts[1]]) is not { } span)
@@ -78,7 +78,7 @@ internal static class B3Trace
             TraceDecision.Dropped => "-0",
             _ => null,
         };
-        // The parent has its place after the decision, so it cannot stand without one.
+        // The parent follows the decision, so it cannot be written without one.
         var parent = decision is not null && context.ParentId is { } id ? $"-{id.ToHexString()}" : null;
         set(carrier, Single, $"{context.TraceId.ToHexString()}-{context.SpanId.ToHexString()}{decision}{parent}");
     }
@@ -119,7 +119,7 @@ internal static class B3Trace
             : null;
     }
 
-    /// <summary>Pads with zeros on the left, and lowers; false when that makes no id.</summary>
+    /// <summary>Pads with zeros on the left, and lowers; false when the result is no id.</summary>
     private static bool TryNormalize(ReadOnlySpan<char> text, Span<char> digits)
     {
         digits.Fill('0');

@@ -45,7 +45,7 @@ internal static class W3CTrace
         {
             return null;
         }
-        // Versions to come may say more after what this one says.
+        // Later versions may append fields to those of version 00.
         var isWhole = text.Length == ParentCharacters || (version > 0 && text[ParentCharacters] == '-');
         var decision = (flags & SampledFlag) != 0 ? TraceDecision.Sampled : TraceDecision.Dropped;
         return isWhole ? new RemoteTrace(trace, span, null, decision) : null;

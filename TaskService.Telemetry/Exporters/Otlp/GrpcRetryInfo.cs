@@ -3,18 +3,18 @@ using System.Text;
 namespace TaskService.Telemetry.Exporters.Otlp;
 
 /// <summary>
-/// How long a receiver that speaks gRPC asks its clients to wait: the RetryInfo in the details of a status
-/// (google/rpc/status.proto and error_details.proto).
+/// The retry delay that a gRPC receiver requests: the RetryInfo in the details of a status (google/rpc/status.proto and
+/// error_details.proto).
 /// </summary>
 internal static class GrpcRetryInfo
 {
     private const string Type = "/google.rpc.RetryInfo";
 
-    // Nobody waits longer, and a TimeSpan does not hold all that may be said.
+    // A longer delay is never used, and a TimeSpan cannot hold the maximum.
     private const long SecondsMax = 24 * 60 * 60;
 
     /// <param name="details">The trailer <c>grpc-status-details-bin</c>.</param>
-    /// <returns>Null when it has none, or cannot be read.</returns>
+    /// <returns>Null when it has none, or is malformed.</returns>
     public static TimeSpan? Find(string details)
     {
         // Padding is optional.
@@ -35,7 +35,7 @@ internal static class GrpcRetryInfo
         return null;
     }
 
-    // Of a detail: what it is, and itself.
+    // A detail (google.protobuf.Any) has a type and a message.
     private static TimeSpan? DelayOf(ReadOnlySpan<byte> detail)
     {
         var isIt = false;
@@ -77,17 +77,17 @@ internal static class GrpcRetryInfo
             + TimeSpan.FromTicks(Math.Clamp(nanoseconds, 0, 999_999_999) / TimeSpan.NanosecondsPerTick);
     }
 
-    /// <summary>The fields of a message, as far as it can be read.</summary>
+    /// <summary>The fields of a message, up to the first malformed one.</summary>
     private ref struct Fields(ReadOnlySpan<byte> message)
     {
         private ReadOnlySpan<byte> rest = message;
 
         public int Number { get; private set; }
 
-        /// <summary>Of a number.</summary>
+        /// <summary>The value of a number.</summary>
         public ulong Bits { get; private set; }
 
-        /// <summary>Of a text or a message.</summary>
+        /// <summary>The value of a text or a message.</summary>
         public ReadOnlySpan<byte> Bytes { get; private set; }
 
         public bool Next()
@@ -127,7 +127,7 @@ internal static class GrpcRetryInfo
             return true;
         }
 
-        // Seven bits a byte, the lowest first; the eighth says that more follow.
+        // Seven bits a byte, the lowest first; the eighth is set when more follow.
         private bool TryVarint(out ulong value)
         {
             value = 0;

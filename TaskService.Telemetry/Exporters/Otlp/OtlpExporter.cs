@@ -10,7 +10,7 @@ namespace TaskService.Telemetry.Exporters.Otlp;
 
 /// <summary>
 /// Sends spans and metrics to an OpenTelemetry collector (https://opentelemetry.io/docs/specs/otlp/). The exporters are
-/// those of the SDK; its queue and its timer are not, so that books are kept as for all exporters.
+/// those of the SDK; its queue and its timer are not used, so that records are counted as for all exporters.
 /// </summary>
 public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
 {
@@ -28,12 +28,12 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
     private readonly BaseExportingMetricReader metrics;
     private readonly MeterProvider meters;
 
-    /// <summary>Connects to nobody yet; meters are listened to from now on.</summary>
+    /// <summary>Listens to meters from now on; connects later.</summary>
     public OtlpExporter(OtlpSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
         this.settings = settings;
-        // It has the attributes of OTEL_RESOURCE_ATTRIBUTES, too.
+        // Includes the attributes of OTEL_RESOURCE_ATTRIBUTES.
         var resource = ResourceBuilder.CreateDefault().AddService(settings.ServiceName);
         spans = new OtlpTraceExporter(Options(settings.Traces, lastResponse));
         spansResource = Sdk.CreateTracerProviderBuilder()
@@ -55,10 +55,10 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
 
     public TimeSpan MetersTimeMax => settings.Metrics.AttemptTimeMax;
 
-    /// <summary>Sends the spans of a batch. It blocks, and ends by its own time.</summary>
-    /// <exception cref="IOException">They may be sent again: nobody answered, or that it is not for ever.</exception>
-    /// <exception cref="ExporterBusyException">The same, and the receiver has said when.</exception>
-    /// <exception cref="ExporterRefusedException">The receiver answered with another status.</exception>
+    /// <summary>Sends the spans of a batch. It blocks, with its own timeout.</summary>
+    /// <exception cref="IOException">A retryable failure: no response, or a retryable status.</exception>
+    /// <exception cref="ExporterBusyException">A retryable status with a delay.</exception>
+    /// <exception cref="ExporterRefusedException">Any other status.</exception>
     public ValueTask SendAsync(IReadOnlyList<OperationRecord> batch, CancellationToken cancel)
     {
         var activities = batch.Select(record => record.Span).OfType<Activity>().ToArray();
@@ -78,9 +78,9 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
     }
 
     /// <summary>
-    /// Sends what the meters have measured. Sums since the start lose nothing by a failure; changes are lost with it.
+    /// Sends the measurements of the meters. A failure loses deltas, but no cumulative sums.
     /// </summary>
-    /// <exception cref="IOException">The receiver did not take it.</exception>
+    /// <exception cref="IOException">The receiver did not accept them.</exception>
     public ValueTask SendMetersAsync(CancellationToken cancel) =>
         metrics.Collect((int)settings.Metrics.AttemptTimeMax.TotalMilliseconds)
             ? ValueTask.CompletedTask
@@ -94,7 +94,7 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
 
     private static OtlpExporterOptions Options(OtlpTarget target, OtlpResponse response)
     {
-        // It has read what else the environment says, such as OTEL_EXPORTER_OTLP_CERTIFICATE.
+        // The constructor reads environment variables, such as OTEL_EXPORTER_OTLP_CERTIFICATE.
         var options = new OtlpExporterOptions
         {
             Protocol = target.Protocol,
@@ -104,7 +104,7 @@ public sealed class OtlpExporter : IExporter, IMeterExporter, IDisposable
             Compression = target.Compression,
             TimeoutMilliseconds = (int)target.AttemptTimeMax.TotalMilliseconds,
         };
-        // Certificates that the environment names are put into the client of the SDK alone, which hides the status.
+        // The SDK configures certificates of the environment only in its own client, whose status is not visible here.
         var hasCertificates = CertificateVariables.Any(
             name => Environment.GetEnvironmentVariable(name) is { Length: > 0 });
         var makeClient = hasCertificates && options.HttpClientFactory is { } sdk

@@ -5,7 +5,7 @@ using System.Net.Http.Headers;
 namespace TaskService.Telemetry.Exporters.Otlp;
 
 /// <summary>
-/// The last response of a receiver, of which the exporter tells no more than that it was not success
+/// The last response of a receiver, of which the SDK's exporter reports only success or failure
 /// (https://opentelemetry.io/docs/specs/otlp/#failures and #failures-1).
 /// </summary>
 internal sealed class OtlpResponse : DelegatingHandler
@@ -24,7 +24,7 @@ internal sealed class OtlpResponse : DelegatingHandler
     {
     }
 
-    /// <summary>Whether to send the same again is useless.</summary>
+    /// <summary>Whether the status is not retryable.</summary>
     public bool IsRefusal => grpcStatus switch
     {
         // Redirects are not followed.
@@ -33,15 +33,15 @@ internal sealed class OtlpResponse : DelegatingHandler
                 or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout),
         // OK, CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS.
         0 or 1 or 4 or 10 or 11 or 14 or 15 => false,
-        // It may be a quota that nothing fits in, unless the receiver says when to try again.
+        // Retryable only with a delay (RetryInfo): else it may be a quota that no retry meets.
         ResourceExhausted => pause is null,
         _ => true,
     };
 
-    /// <summary>How long the receiver asks to wait; zero when it does not say.</summary>
+    /// <summary>The retry delay that the receiver requests; zero for none.</summary>
     public TimeSpan RetryDelayMin => pause ?? TimeSpan.Zero;
 
-    /// <summary>Until another comes, there was none.</summary>
+    /// <summary>Clears the last response before a call.</summary>
     public void Reset() => (status, grpcStatus, pause) = (null, null, null);
 
     public override string ToString() =>
@@ -62,7 +62,7 @@ internal sealed class OtlpResponse : DelegatingHandler
         var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         try
         {
-            // The status of gRPC comes after the content.
+            // The status of gRPC is in the trailers, after the content.
             await response.Content.LoadIntoBufferAsync(ContentBytesMax, cancellationToken).ConfigureAwait(false);
         }
         catch
@@ -91,7 +91,7 @@ internal sealed class OtlpResponse : DelegatingHandler
             ? values.First()
             : null;
 
-    // The clock of the receiver may be another than ours.
+    // Relative to the Date of the response, since clocks may differ.
     private static TimeSpan? RetryAfter(HttpResponseHeaders headers) =>
         headers.RetryAfter?.Delta ?? headers.RetryAfter?.Date - (headers.Date ?? DateTimeOffset.UtcNow);
 }

@@ -3,12 +3,12 @@ using OpenTelemetry.Metrics;
 
 namespace TaskService.Telemetry.Exporters.Otlp;
 
-/// <summary>What an <see cref="OtlpExporter"/> sends, and where.</summary>
-/// <param name="ServiceName">Who sends: <c>service.name</c>.</param>
-/// <param name="Traces">Where spans go.</param>
-/// <param name="Metrics">Where metrics go.</param>
-/// <param name="Meters">Names of meters; each stands for all below it, too, to the next dot.</param>
-/// <param name="MetersInterval">How often what they measure is sent.</param>
+/// <summary>Settings of an <see cref="OtlpExporter"/>.</summary>
+/// <param name="ServiceName">The attribute <c>service.name</c> of the resource.</param>
+/// <param name="Traces">The receiver of spans.</param>
+/// <param name="Metrics">The receiver of metrics.</param>
+/// <param name="Meters">Names of meters; each includes all names below it, by whole words between dots.</param>
+/// <param name="MetersInterval">Export interval of metrics.</param>
 public sealed record OtlpSettings(
     string ServiceName,
     OtlpTarget Traces,
@@ -16,16 +16,16 @@ public sealed record OtlpSettings(
     IReadOnlyList<string> Meters,
     TimeSpan MetersInterval)
 {
-    /// <summary>Whether metrics are sums since the start, or changes since the last time that they were sent.</summary>
+    /// <summary>Whether metrics are cumulative sums since the start, or deltas since the last export.</summary>
     public MetricReaderTemporalityPreference Temporality { get; init; } = MetricReaderTemporalityPreference.Cumulative;
 }
 
 /// <summary>A receiver of one signal.</summary>
-/// <param name="Endpoint">With the path, which gRPC has none of.</param>
-/// <param name="Protocol">How it wants it.</param>
+/// <param name="Endpoint">With the path, except for gRPC.</param>
+/// <param name="Protocol">The transport protocol.</param>
 /// <param name="Headers">Of each request; each is one that <see cref="HttpRequestMessage"/> takes.</param>
-/// <param name="Compression">Of what is sent.</param>
-/// <param name="AttemptTimeMax">How long it may take.</param>
+/// <param name="Compression">Of the request body.</param>
+/// <param name="AttemptTimeMax">Timeout of a request.</param>
 public sealed record OtlpTarget(
     Uri Endpoint,
     OtlpExportProtocol Protocol,
@@ -33,7 +33,7 @@ public sealed record OtlpTarget(
     OtlpExportCompression Compression,
     TimeSpan AttemptTimeMax)
 {
-    /// <summary>The endpoint as messages name it: without what may be a secret.</summary>
+    /// <summary>The endpoint in messages: without parts that may be secret.</summary>
     internal string Name =>
         Endpoint.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
 }

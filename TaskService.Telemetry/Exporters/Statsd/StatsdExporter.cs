@@ -5,8 +5,8 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Exporters.Statsd;
 
 /// <summary>
-/// Sends timers of operations, and what meters measure, to statsd by UDP: whether anybody receives them is not known.
-/// Its methods may be called at the same time. See https://github.com/statsd/statsd/blob/master/docs/metric_types.md.
+/// Sends timers of operations, and measurements of meters, to statsd by UDP, without acknowledgement. Its methods may
+/// be called at the same time. See https://github.com/statsd/statsd/blob/master/docs/metric_types.md.
 /// </summary>
 public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
 {
@@ -18,20 +18,20 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
     private readonly Func<string, CancellationToken, Task<IPAddress[]>> resolve;
     private readonly StatsdPackets packets;
 
-    // One object a name, so that its bytes are made once. Within the gate.
+    // One object per name, so that its bytes are encoded once. Guarded by the gate.
     private readonly Dictionary<OperationKey, MetricName> names = [];
     private readonly SemaphoreSlim gate = new(1, 1);
     private IPEndPoint? target;
     private long resolvedAt;
     private Socket? socket;
 
-    // A batch of which something failed, and how many of its packets were sent.
+    // A batch that failed in the middle, and how many of its packets were sent.
     private IReadOnlyList<OperationRecord>? begun;
     private int packetsSent;
 
     /// <summary>Nothing is resolved or opened yet.</summary>
-    /// <param name="settings">Where to, and how.</param>
-    /// <param name="meters">What <see cref="SendMetersAsync"/> sends; disposed of with this.</param>
+    /// <param name="settings">Address and format.</param>
+    /// <param name="meters">The source of <see cref="SendMetersAsync"/>; disposed of with this.</param>
     public StatsdExporter(StatsdSettings settings, MeterReader? meters = null)
         : this(settings, meters, TimeProvider.System, Dns.GetHostAddressesAsync)
     {
@@ -55,7 +55,7 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
             async to =>
             {
                 Fill(batch.Select(TimerOf));
-                // What was sent of a batch that comes again is not sent again: it makes the same packets.
+                // A retry skips the packets that were sent: a batch always makes the same packets.
                 (begun, packetsSent) = (batch, batch == begun ? packetsSent : 0);
                 for (; packetsSent < packets.Count; packetsSent++)
                 {
@@ -67,12 +67,12 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
 
     public TimeSpan MetersInterval => settings.MetersInterval;
 
-    /// <summary>Sends what the meters have measured since the last time.</summary>
+    /// <summary>Sends the measurements of the meters since the last time.</summary>
     /// <exception cref="IOException">
     /// The name of the host is not resolved; the measurements are kept for the next time.
     /// </exception>
     /// <exception cref="SocketException">
-    /// The machine cannot send; what was not sent yet of these measurements is lost, and counted.
+    /// The machine cannot send; the measurements that were not sent yet are dropped, and counted.
     /// </exception>
     public ValueTask SendMetersAsync(CancellationToken cancel) => meters is null
         ? ValueTask.CompletedTask
@@ -136,7 +136,7 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
         await gate.WaitAsync(cancel);
         try
         {
-            // First, so that what cannot be sent is not taken out of the meters.
+            // Resolve first, so that no measurements are taken out of the meters that cannot be sent.
             await send(await ResolveAsync(cancel));
         }
         catch (SocketException)
@@ -155,7 +155,7 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
         if (target is null || socket is null || time.GetElapsedTime(resolvedAt) >= ResolvedTimeMax)
         {
             target = null;
-            // IPv4 first: most receivers have no other, and UDP does not tell that nobody listens.
+            // IPv4 first: most receivers have no other, and UDP does not report that the receiver is missing.
             var address = (await FindAsync(cancel)).MinBy(found => found.AddressFamily != AddressFamily.InterNetwork)
                 ?? throw new IOException($"statsd: {settings.Host} has no address");
             if (socket?.AddressFamily != address.AddressFamily)
@@ -183,7 +183,7 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
 
     private readonly record struct Receiver(Socket Socket, IPEndPoint Target)
     {
-        // Not connected: else one that is away for a moment would make the next call fail.
+        // Not connected: else an ICMP error of a receiver that is down would fail the next call.
         public ValueTask<int> SendAsync(ReadOnlyMemory<byte> packet, CancellationToken cancel) =>
             Socket.SendToAsync(packet, SocketFlags.None, Target, cancel);
     }

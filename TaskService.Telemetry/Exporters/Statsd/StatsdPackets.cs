@@ -6,8 +6,8 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Telemetry.Exporters.Statsd;
 
 /// <summary>
-/// Metrics as lines of statsd, <c>name:value|kind</c>, and these as packets: joined by newlines, none at the end. The
-/// memory of earlier packets is used again.
+/// Formats metrics as lines of statsd, <c>name:value|kind</c>, and batches lines in packets: joined by newlines, none
+/// at the end. The memory of earlier packets is reused.
 /// </summary>
 internal sealed class StatsdPackets(StatsdSettings settings)
 {
@@ -21,7 +21,7 @@ internal sealed class StatsdPackets(StatsdSettings settings)
     private static readonly SearchValues<char> NotInName = SearchValues.Create(":|." + Controls);
     private static readonly SearchValues<char> NotInTag = SearchValues.Create("|," + Controls);
 
-    /// <summary>Names whose bytes are kept; beyond, they are made anew.</summary>
+    /// <summary>Names whose bytes are cached; beyond, the cache is cleared.</summary>
     public const int NamesMax = 1_000;
 
     private readonly Dictionary<MetricName, (byte[] Name, byte[] Tags)> known = [];
@@ -47,7 +47,7 @@ internal sealed class StatsdPackets(StatsdSettings settings)
         line.Clear();
         if (metric is { Kind: MetricKind.Gauge, Value: < 0 })
         {
-            // A sign makes it a change of the last value. Both lines stay together: packets may overtake each other.
+            // A sign would make it a delta, so set 0 first. Both lines share a packet: packets may be reordered.
             AppendLine(metric with { Value = 0 });
             line.Append((byte)'\n');
         }
@@ -81,11 +81,11 @@ internal sealed class StatsdPackets(StatsdSettings settings)
     {
         if (Math.Abs(value) < 1e15 && value == (long)value)
         {
-            // All times of operations are whole, and the other way is several times as slow.
+            // All durations of operations are whole numbers, and the formatting below is several times as slow.
             line.Append((long)value);
             return;
         }
-        // Never with an exponent, which not every receiver reads; and zero has no sign.
+        // Without an exponent, which not every receiver parses; adding 0.0 removes the sign of a negative zero.
         line.Append(value + 0.0, "0.######");
     }
 
@@ -127,7 +127,7 @@ internal sealed class StatsdPackets(StatsdSettings settings)
         return new string(clean);
     }
 
-    // Half of a surrogate pair would be no character.
+    // Does not split a surrogate pair.
     private static string Cut(string text, int max) =>
         text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
 }

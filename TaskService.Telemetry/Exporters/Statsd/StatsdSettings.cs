@@ -4,13 +4,13 @@ using System.Net;
 
 namespace TaskService.Telemetry.Exporters.Statsd;
 
-/// <summary>Where and how statsd gets its lines.</summary>
+/// <summary>Address and format of a statsd receiver.</summary>
 /// <param name="Host">A name or an address.</param>
 /// <param name="Port">UDP, 1 to 65535.</param>
-/// <param name="Prefix">In front of every name as it is, so with a dot at its end.</param>
+/// <param name="Prefix">Prepended to every name as it is, so it needs a dot at its end.</param>
 /// <param name="Tags">How tags are written.</param>
 /// <param name="PacketBytesMax">
-/// Packets are not larger, unless a single line is; 1,432 fit into a frame of Ethernet, whatever is around them.
+/// Maximum packet size, unless a single line is longer; 1,432 fit into an Ethernet frame with all headers.
 /// </param>
 public sealed record StatsdSettings(
     string Host,
@@ -19,17 +19,17 @@ public sealed record StatsdSettings(
     StatsdTagFormat Tags = StatsdTagFormat.None,
     int PacketBytesMax = 1432)
 {
-    /// <summary>How often meters are sent.</summary>
+    /// <summary>Export interval of meters.</summary>
     public TimeSpan MetersInterval { get; init; } = TimeSpan.FromSeconds(10);
 
     public const int PortDefault = 8125;
 
     /// <summary>Reads <c>host</c>, <c>host:port</c>, <c>[::1]:port</c> or <c>::1</c>; nothing is resolved.</summary>
-    /// <param name="error">What is wrong with it, in one line.</param>
+    /// <param name="error">The problem in one line.</param>
     public static bool TryParse(string address, out string host, out int port, [NotNullWhen(false)] out string? error)
     {
         ArgumentNullException.ThrowIfNull(address);
-        // A colon within an IPv6 address is not the one before the port.
+        // A colon within an IPv6 address does not precede a port.
         var colon = address.LastIndexOf(':');
         var hasPort = colon > 0 && (address[colon - 1] == ']' || !address.AsSpan(0, colon).Contains(':'));
         host = hasPort ? address[..colon] : address;
