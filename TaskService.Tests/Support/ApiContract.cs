@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using NJsonSchema;
 using TaskService.Http.OpenApi;
+using TaskService.Tests.Tidy;
 
 namespace TaskService.Tests.Support;
 
@@ -18,7 +19,11 @@ internal sealed class ApiContract
         "Date", "Connection", "Content-Length", "Content-Type", "Transfer-Encoding", "Keep-Alive", "Server-Timing",
     ];
 
+    private const string OtherFile = "edit what holds for all paths in Http/OpenApi/OpenApiDocument.cs";
+
     private static readonly Lazy<Task<ApiContract>> Shared = new(LoadAsync);
+
+    private static readonly ConcurrentDictionary<string, string> Files = new();
 
     private readonly ConcurrentDictionary<string, JsonSchema> schemas = new();
 
@@ -48,19 +53,23 @@ internal sealed class ApiContract
             return;
         }
         var item = ItemOf(target);
-        var node = target == "*" ? OtherAnswer("Server", status == 204)
-            : item is null ? OtherAnswer("UnknownEndpoint", status == 404)
-            : item.GetValueOrDefault(method) is not { } operation ? OtherAnswer("MethodNotAllowed", status == 405)
+        // The rest of what the document says of these: HEAD is as GET without a body.
+        var described = method == "HEAD" ? "GET" : method;
+        var operation = item?.GetValueOrDefault(described);
+        var fix = operation is null ? OtherFile : FileOf(operation);
+        var node = item is null && target != "*" ? OtherAnswer("UnknownEndpoint", status == 404)
+            : method == "OPTIONS" ? OtherAnswer("Options", status == 204)
+            : operation is null ? OtherAnswer("MethodNotAllowed", status == 405)
             : operation["responses"]![$"{status}"];
-        Assert.True(node is not null, $"{answer} is not documented");
-        AssertHeaders(answer, node["headers"]?.AsObject() ?? [], headers);
+        Assert.True(node is not null, $"{answer} is not documented; {fix}");
+        AssertHeaders(answer, node["headers"]?.AsObject() ?? [], headers, fix);
         if (item is not null && status is 405 or 204 && headers.TryGetValue("Allow", out var allow))
         {
-            Assert.Equal(item.Select(pair => pair.Key).Order(), allow.Split(", ").Order());
+            Assert.Equal(MethodsOf(item.Keys).Order(), allow.Split(", ").Order());
         }
         if (!string.IsNullOrEmpty(body) && !headers.ContainsKey("Content-Encoding"))
         {
-            AssertBody(answer, node["content"]?.AsObject() ?? [], headers["Content-Type"], body);
+            AssertBody(answer, node["content"]?.AsObject() ?? [], headers["Content-Type"], body, fix);
         }
     }
 
@@ -68,6 +77,25 @@ internal sealed class ApiContract
     /// <returns>What is wrong with it.</returns>
     public IEnumerable<string> Validate(string schema, string json) =>
         schemas.GetOrAdd(schema, Compile).Validate(json).Select(error => error.ToString());
+
+    /// <summary>All methods of a path that has these operations.</summary>
+    public static IEnumerable<string> MethodsOf(IEnumerable<string> operations)
+    {
+        var methods = operations.Select(method => method.ToUpperInvariant()).ToList();
+        return [.. methods, "OPTIONS", .. methods.Contains("GET") ? ["HEAD"] : Array.Empty<string>()];
+    }
+
+    /// <summary>Where the words of an operation stand: beside the endpoint, which has its id as its name.</summary>
+    /// <returns>What to do, for a message.</returns>
+    public static string FileOf(JsonNode operation) => Files.GetOrAdd((string)operation["operationId"]!, id =>
+    {
+        var name = $"WithName(\"{id}\")";
+        var file = SourceTree.Files.FirstOrDefault(one => one.Path.EndsWith(".cs", StringComparison.Ordinal)
+            && one.Text.Contains(name, StringComparison.Ordinal));
+        return file is null
+            ? $"describe the endpoint where it is mapped, after .{name}"
+            : $"edit its description in {file.Path}, after .{name}";
+    });
 
     private static async Task<ApiContract> LoadAsync()
     {
@@ -99,24 +127,28 @@ internal sealed class ApiContract
         return null;
     }
 
-    private void AssertHeaders(string answer, JsonObject documented, IReadOnlyDictionary<string, string> headers)
+    private void AssertHeaders(
+        string answer, JsonObject documented, IReadOnlyDictionary<string, string> headers, string fix)
     {
         var unknown = headers.Keys.Except(Transfer, StringComparer.OrdinalIgnoreCase)
             .Except(documented.Select(pair => pair.Key), StringComparer.OrdinalIgnoreCase);
-        Assert.True(!unknown.Any(), $"{answer} has headers that are not documented: {string.Join(", ", unknown)}");
+        Assert.True(
+            !unknown.Any(),
+            $"{answer} has headers that are not documented: {string.Join(", ", unknown)}; {fix}");
         foreach (var (name, reference) in documented)
         {
-            var header = Document["components"]!["headers"]![NameIn(reference)]!;
-            Assert.True(!(bool)header["required"]! || headers.ContainsKey(name), $"{answer} has no {name}");
+            var header = reference!["$ref"] is null
+                ? reference : Document["components"]!["headers"]![NameIn(reference)]!;
+            Assert.True(!(bool)header["required"]! || headers.ContainsKey(name), $"{answer} has no {name}; {fix}");
         }
     }
 
-    private void AssertBody(string answer, JsonObject documented, string contentType, string body)
+    private void AssertBody(string answer, JsonObject documented, string contentType, string body, string fix)
     {
         var media = documented[contentType.Split(';')[0]];
-        Assert.True(media is not null, $"{answer} has a body of {contentType}, which is not documented");
+        Assert.True(media is not null, $"{answer} has a body of {contentType}, which is not documented; {fix}");
         var errors = Validate(NameIn(media["schema"]), body);
-        Assert.True(!errors.Any(), $"{answer}: {string.Join(" ", errors)} in {body}");
+        Assert.True(!errors.Any(), $"{answer}: {string.Join(" ", errors)} in {body}; {fix}");
     }
 
     /// <summary>With everything that it refers to, in the words of the library's older draft.</summary>

@@ -1,5 +1,7 @@
+using System.Text.Json.Nodes;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using TaskService.Domain;
+using TaskService.Http;
 using TaskService.Telemetry.Operations;
 
 namespace TaskService.Operations;
@@ -19,16 +21,46 @@ internal static class Health
     public static RouteGroupBuilder MapHealth(this IEndpointRouteBuilder app, CancellationToken stopping)
     {
         var checks = app.ServiceProvider.GetRequiredService<HealthCheckService>();
-        var health = app.MapGroup("/health");
+        var health = app.MapGroup("/health").WithTags("health").DescribeComponents(Components);
         health.MapGet("/live", (HttpContext http, CancellationToken cancel) =>
-            AnswerAsync(http, isHealthy: true, cancel));
+            AnswerAsync(http, isHealthy: true, cancel))
+            .WithName("live").WithSummary("Does the process live?")
+            .WithDescription("Answers as long as the process can; one that does not is to be restarted.")
+            .Describe(() => new() { Responses = [new(200, "It does", ["Cache-Control"], "Health")] });
         health.MapGet("/ready", async (HttpContext http, CancellationToken cancel) => await AnswerAsync(
             http,
             !stopping.IsCancellationRequested
                 && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy,
-            cancel));
+            cancel))
+            .WithName("ready").WithSummary("Is it ready for requests?")
+            .WithDescription("Whether the service is to get traffic.")
+            .Describe(() => new()
+            {
+                Responses =
+                [
+                    new(200, "It is", ["Cache-Control"], "Health"),
+                    new(503, "It stops, or its storage takes no changes", ["Cache-Control"], "Health"),
+                ],
+            });
         return health;
     }
+
+    private static DescribedComponents Components() => new()
+    {
+        Schemas = new JsonObject
+        {
+            ["Health"] = JsonNode.Parse("""
+                {
+                  "type": "object",
+                  "properties": { "status": { "type": "string", "enum": ["healthy", "unhealthy"] } },
+                  "required": ["status"],
+                  "additionalProperties": false
+                }
+                """),
+        },
+        Examples = new Dictionary<string, string> { ["Health"] = """{"status":"healthy"}""" },
+        Tags = new Dictionary<string, string> { ["health"] = "For those who restart the service and send it traffic" },
+    };
 
     private static async Task AnswerAsync(HttpContext http, bool isHealthy, CancellationToken cancel)
     {

@@ -12,7 +12,7 @@ namespace TaskService.Tasks;
 /// <param name="bodyBytesMax">Of a request.</param>
 internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 {
-    private const string KeyHeader = "Idempotency-Key";
+    public const string KeyHeader = "Idempotency-Key";
 
     private readonly TaskListCache all = new(tasks);
 

@@ -2,225 +2,171 @@ using System.Reflection;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.Extensions.Options;
 
 namespace TaskService.Http.OpenApi;
 
 /// <summary>
-/// The description of the API in OpenAPI 3.1, made of the routes, the words of <see cref="OpenApiOperations"/>, the
-/// schema file, and problems as they are really sent.
+/// The description of the API in OpenAPI 3.1, made of the endpoints, their metadata, and problems as they are really
+/// sent.
 /// </summary>
-internal sealed class OpenApiDocument(EndpointDataSource endpoints, string serviceName)
+internal sealed partial class OpenApiDocument
 {
     public static readonly JsonSerializerOptions Text =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>An extension of the document: answers to requests that reach none of its operations.</summary>
+    /// <summary>
+    /// An extension of the document: responses to requests that reach none of its operations. HEAD of each GET and
+    /// OPTIONS of each path are among them; as operations, they would be more than half of the document.
+    /// </summary>
     public const string OtherResponses = "x-responses";
 
-    private const string SomeRequestId = "f91bdad7db4e7ea7a66667bc755b63db";
+    // Others cannot be said in OpenAPI 3.1.
+    private static readonly HashSet<string> Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"];
 
-    // What is not among the statuses of the operation.
-    private const string Refused = "4XX";
+    private readonly List<RouteEndpoint> endpoints;
+    private readonly ILookup<(string?, string?), ApiDescription> explored;
+    private readonly OpenApiComponents components;
+    private readonly OpenApiSchemas schemas;
+    private readonly OpenApiSecurity security;
+    private readonly HashSet<string> ids = [];
 
-    private static readonly ILookup<(string, string), OpenApiOperation> Known =
-        OpenApiOperations.All.ToLookup(operation => (operation.Method, operation.Template));
-
-    public JsonObject ToJson() => new()
+    private OpenApiDocument(IServiceProvider services)
     {
-        ["openapi"] = "3.1.0",
-        ["info"] = new JsonObject
+        endpoints = [.. services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .Where(one => one.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>()
+                is not { ExcludeFromDescription: true })];
+        explored = services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
+            .SelectMany(group => group.Items).ToLookup(one => (one.HttpMethod, one.RelativePath));
+        components = new OpenApiComponents(endpoints
+            .SelectMany(one => one.Metadata.GetOrderedMetadata<Func<DescribedComponents>>()).Distinct()
+            .Select(make => make()));
+        schemas = new OpenApiSchemas(
+            services.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions, components.Schemas);
+        security = new OpenApiSecurity(services);
+    }
+
+    /// <param name="services">Those of the application, whose endpoints are all mapped.</param>
+    /// <param name="serviceName">The title.</param>
+    public static Task<JsonObject> WriteAsync(IServiceProvider services, string serviceName) =>
+        new OpenApiDocument(services).ToJsonAsync(serviceName);
+
+    private async Task<JsonObject> ToJsonAsync(string serviceName)
+    {
+        var paths = new JsonObject();
+        var tags = new List<string>();
+        foreach (var group in endpoints.GroupBy(one => ParameterName().Replace(TemplateOf(one.RoutePattern), "{}")))
         {
-            ["title"] = serviceName,
-            ["version"] = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3),
-            ["description"] = "A path that is not listed is 404 (`UnknownEndpoint`), and a method that a path does not "
-                + "have 405 (`MethodNotAllowed`); `OPTIONS *` asks for all methods (`Server`). What is no HTTP request "
-                + "is refused without a body (`Refused`). "
-                + "A path may have one slash more at its end. Bodies may be sent with `Content-Encoding: gzip`.",
-            ["contact"] = new JsonObject { ["name"] = "The TaskService authors" },
-            ["license"] = new JsonObject { ["name"] = "MIT License", ["identifier"] = "MIT" },
-        },
-        ["servers"] = new JsonArray { new JsonObject { ["url"] = "/" } },
-        // There is no authentication.
-        ["security"] = new JsonArray(),
-        ["tags"] = new JsonArray([.. OpenApiOperations.Tags
-            .Select(tag => new JsonObject { ["name"] = tag.Name, ["description"] = tag.Description })]),
-        ["paths"] = Object(endpoints.Endpoints.OfType<RouteEndpoint>()
-            .Where(one => one.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>() is null)
-            .GroupBy(EndpointMethods.RouteOf, one => one, (template, own) => new Route(template, [.. own]))
-            .Select(route => (route.Template, (JsonNode)PathOf(route)))),
-        ["components"] = new JsonObject
-        {
-            ["schemas"] = OpenApiComponents.Schemas(),
-            ["parameters"] = OpenApiComponents.Parameters(),
-            ["headers"] = OpenApiComponents.Headers(),
-            ["responses"] = new JsonObject
+            var path = TemplateOf(group.First().RoutePattern);
+            if (await PathOfAsync(path, [.. group], tags) is { Count: > 0 } operations)
             {
-                ["Refused"] = new JsonObject
-                {
-                    ["description"] = "400, 405, 408, 414, 431 or 505, and then the connection is closed",
-                },
-            },
-        },
-        [OtherResponses] = new JsonObject
+                paths[path] = operations;
+            }
+        }
+        var others = Others();
+        var used = components.Used(paths);
+        if (security.Schemes.Count > 0)
         {
-            ["UnknownEndpoint"] = ProblemAnswer("*", "/nope", [Problem.UnknownEndpoint], Shared("*", 404)),
-            ["MethodNotAllowed"] = ProblemAnswer(
-                "*", "/tasks", [Problem.MethodNotAllowed], ["Allow", .. Shared("*", 405)]),
-            ["Server"] = new JsonObject
+            used["securitySchemes"] = security.Schemes;
+        }
+        return new JsonObject
+        {
+            ["openapi"] = "3.1.0",
+            ["info"] = Info(serviceName),
+            ["servers"] = new JsonArray { new JsonObject { ["url"] = "/" } },
+            // Operations that need more say so.
+            ["security"] = new JsonArray(),
+            ["tags"] = new JsonArray([.. tags.Distinct().Select(tag => new JsonObject
             {
-                ["description"] = "`Allow` has the methods of all paths",
-                ["headers"] = HeadersFor(["Allow", .. Shared(HttpMethods.Options, 204)]),
-            },
-        },
+                ["name"] = tag,
+                ["description"] = components.Tags.GetValueOrDefault(tag, $"Endpoints of {tag}"),
+            })]),
+            ["paths"] = paths,
+            ["components"] = used,
+            [OtherResponses] = others,
+        };
+    }
+
+    private static JsonObject Info(string serviceName) => new()
+    {
+        ["title"] = serviceName,
+        ["version"] = Assembly.GetExecutingAssembly().GetName().Version!.ToString(3),
+        ["description"] = "Each GET has a HEAD, with the same responses without their bodies. `OPTIONS` of a path says "
+            + "which methods it has, and `OPTIONS *` those of all paths (`Options`). A path that is not listed is 404 "
+            + "(`UnknownEndpoint`), and a method that a path does not have 405 (`MethodNotAllowed`). What is no HTTP "
+            + "request is refused without a body (`Refused`). "
+            + "A path may have one slash more at its end. Bodies may be sent with `Content-Encoding: gzip`.",
+        ["contact"] = new JsonObject { ["name"] = "The TaskService authors" },
+        ["license"] = new JsonObject { ["name"] = "MIT License", ["identifier"] = "MIT" },
     };
 
-    private static JsonObject Object(IEnumerable<(string Name, JsonNode Value)> members) =>
-        new(members.Select(member => KeyValuePair.Create(member.Name, (JsonNode?)member.Value)));
+    private JsonObject Others()
+    {
+        var (unknown, notAllowed, options) = (Of("/nope"), Of("/"), Of("/"));
+        unknown.Add([Problem.UnknownEndpoint]);
+        notAllowed.Add([Problem.MethodNotAllowed]);
+        notAllowed.Add(StatusCodes.Status405MethodNotAllowed, "", ["Allow"]);
+        options.Add(
+            StatusCodes.Status204NoContent,
+            "`Allow` has the methods",
+            ["Allow", .. OpenApiResponses.Shared(HttpMethods.Options, StatusCodes.Status204NoContent)]);
+        return new JsonObject
+        {
+            ["UnknownEndpoint"] = unknown.ToJson()["404"]!.DeepClone(),
+            ["MethodNotAllowed"] = notAllowed.ToJson()["405"]!.DeepClone(),
+            ["Options"] = options.ToJson()["204"]!.DeepClone(),
+        };
 
-    private static JsonObject Reference(string kind, string name) =>
-        new() { ["$ref"] = $"#/components/{kind}/{name}" };
+        OpenApiResponses Of(string uri) => new(components, "*", uri);
+    }
 
-    private static JsonObject PathOf(Route route) => Object(route.Methods.Select(method =>
+    /// <summary>The pattern without constraints and defaults, which schemas of parameters say.</summary>
+    private static string TemplateOf(RoutePattern pattern) => "/" + string.Join('/', pattern.PathSegments.Select(
+        segment => string.Concat(segment.Parts.Select(part => part switch
+        {
+            RoutePatternLiteralPart literal => literal.Content,
+            RoutePatternSeparatorPart separator => separator.Content,
+            RoutePatternParameterPart parameter => $"{{{parameter.Name}}}",
+            _ => "",
+        }))));
+
+    /// <summary>Of endpoints that differ in constraints alone, the first stands for all.</summary>
+    private async Task<JsonObject> PathOfAsync(string path, List<RouteEndpoint> own, List<string> tags)
+    {
+        var result = new JsonObject();
+        foreach (var method in EndpointMethods.Of(own))
+        {
+            var endpoint = own.FirstOrDefault(one => EndpointMethods.Of(one).Contains(method));
+            var isHeadOfGet = method == HttpMethods.Head && result.ContainsKey("get");
+            if (endpoint is null || isHeadOfGet || !Methods.Contains(method))
+            {
+                continue;
+            }
+            var route = endpoint.RoutePattern.RawText?.TrimStart('/');
+            var operation = new OpenApiOperation(method, path, endpoint, explored[(method, route)].FirstOrDefault());
+            tags.AddRange(operation.Tags);
 #pragma warning disable CA1308 // OpenAPI writes methods in lower case.
-        (method.ToLowerInvariant(), (JsonNode)OperationOf(method, route))));
+            result[method.ToLowerInvariant()] = operation.ToJson(
 #pragma warning restore CA1308
-
-    private static JsonObject OperationOf(string method, Route route)
-    {
-        if (method == HttpMethods.Options)
-        {
-            var first = OpenApiOperations.All.FirstOrDefault(operation => operation.Template == route.Template);
-            var id = first is null ? "" : $"{first.Id}Options";
-            var allowed = new OpenApiOperation(method, route.Template, id, "Ask for the methods")
-            {
-                Tag = first?.Tag ?? route.Template,
-                Description = "Which methods this path has.",
-                Parameters = route.Template.EndsWith("{id}", StringComparison.Ordinal) ? ["id"] : [],
-                Answers = [new OpenApiAnswer(204, "`Allow` has them", ["Allow"])],
-                Problems = route.IsLimited ? [Problem.Unexpected, Problem.Overloaded] : [],
-            };
-            return Write(allowed);
-        }
-        // HEAD is as GET, and nothing is known of what nobody has described.
-        var source = method == HttpMethods.Head ? HttpMethods.Get : method;
-        var known = Known[(source, route.Template)].FirstOrDefault()
-            ?? new OpenApiOperation(source, route.Template, "", "");
-        return Write(method == source ? known : known with
-        {
-            Method = method,
-            Id = known.Id.Length > 0 ? $"{known.Id}Head" : "",
-            Description = "The headers of GET, without its body.",
-        });
-    }
-
-    private static JsonObject Write(OpenApiOperation operation)
-    {
-        var result = new JsonObject
-        {
-            ["tags"] = new JsonArray(operation.Tag),
-            ["summary"] = operation.Method == HttpMethods.Head
-                ? operation.Summary + " (head only)" : operation.Summary,
-        };
-        if (operation.Id.Length > 0)
-        {
-            result["operationId"] = operation.Id;
-        }
-        if (operation.Description is not null)
-        {
-            result["description"] = operation.Description;
-        }
-        result["parameters"] = new JsonArray(
-            [.. operation.Parameters.Append("X-Request-ID").Select(name => Reference("parameters", name))]);
-        if (operation.Bodies.Count > 0)
-        {
-            result["requestBody"] = new JsonObject
-            {
-                ["required"] = true,
-                ["content"] = Object(operation.Bodies.Select(body =>
-                    (body.MediaType, (JsonNode)OpenApiComponents.Content(body.Schema)))),
-            };
-        }
-        var answers = operation.Answers.Select(answer => (answer.Status, Node: (JsonNode)Write(operation, answer)))
-            .Concat(operation.Problems.GroupBy(problem => problem.Status).Select(group => (group.Key, (JsonNode)
-                ProblemAnswer(operation.Method, operation.Template, group, HeadersOf(operation, group.Key)))));
-        result["responses"] = Object(answers.OrderBy(answer => answer.Item1)
-            .Select(answer => ($"{answer.Item1}", answer.Item2))
-            .Append((Refused, Reference("responses", "Refused"))));
-        return result;
-    }
-
-    private static JsonObject Write(OpenApiOperation operation, OpenApiAnswer answer)
-    {
-        string[] headers = operation.IsShared
-            ? [.. answer.Headers, .. Shared(operation.Method, answer.Status)]
-            : [.. answer.Headers, RequestIds.Header];
-        var result = new JsonObject { ["description"] = answer.Description, ["headers"] = HeadersFor(headers) };
-        if (answer.Schema is not null && operation.Method != HttpMethods.Head)
-        {
-            result["content"] = new JsonObject
-            {
-                ["application/json"] = OpenApiComponents.Content(answer.Schema),
-            };
+                Unique(operation.Id), components, schemas, await security.RequirementsOfAsync(endpoint.Metadata));
         }
         return result;
     }
 
-    private static IEnumerable<string> HeadersOf(OpenApiOperation operation, int status) =>
-        operation.Method == HttpMethods.Patch && status == StatusCodes.Status415UnsupportedMediaType
-            ? ["Accept-Patch", .. Shared(operation.Method, status)]
-            : Shared(operation.Method, status);
-
-    /// <summary>The headers that <see cref="ResultWriter"/> sets on every response.</summary>
-    private static IEnumerable<string> Shared(string method, int status)
+    private string Unique(string id)
     {
-        yield return RequestIds.Header;
-        yield return "Cache-Control";
-        if (method is "GET" or "HEAD" or "*")
+        var result = id;
+        for (var number = 2; !ids.Add(result); number++)
         {
-            yield return "Vary";
+            result = $"{id}{number}";
         }
-        if (status == StatusCodes.Status503ServiceUnavailable)
-        {
-            yield return "Retry-After";
-        }
-    }
-
-    private static JsonObject HeadersFor(IEnumerable<string> names) =>
-        Object(names.Select(name => (name, (JsonNode)Reference("headers", name))));
-
-    private static JsonObject ProblemAnswer(
-        string method, string path, IEnumerable<Problem> problems, IEnumerable<string> headers)
-    {
-        var uri = path.Replace("{id}", OpenApiComponents.SomeId, StringComparison.Ordinal);
-        var all = problems.DistinctBy(problem => (problem.Message, problem.Detail)).ToList();
-        var result = new JsonObject
-        {
-            ["description"] = string.Join(", or ", all.Select(problem => problem.Message).Distinct()),
-            ["headers"] = HeadersFor(headers),
-        };
-        if (method == HttpMethods.Head)
-        {
-            return result;
-        }
-        result["content"] = new JsonObject
-        {
-            [Problem.ContentType] = new JsonObject
-            {
-                ["schema"] = Reference("schemas", "Problem"),
-                ["examples"] = Object(all.Select((problem, at) => ($"example{at + 1}", (JsonNode)new JsonObject
-                {
-                    ["summary"] = problem.Detail ?? problem.Message,
-                    ["value"] = JsonNode.Parse(problem.ToJson(method, uri, SomeRequestId, trace: null).Span),
-                }))),
-            },
-        };
         return result;
     }
 
-    private sealed record Route(string Template, IReadOnlyList<Endpoint> Endpoints)
-    {
-        public IEnumerable<string> Methods => EndpointMethods.Of(Endpoints);
-
-        public bool IsLimited => Endpoints.All(one => one.Metadata.GetMetadata<Unlimited>() is null);
-    }
+    [GeneratedRegex("{[^}]*}")]
+    private static partial Regex ParameterName();
 }

@@ -1,0 +1,215 @@
+using System.Text.Encodings.Web;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
+using TaskService.Http;
+using TaskService.Http.OpenApi;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Http.OpenApi;
+
+/// <summary>Endpoints that a team maps with the framework's metadata alone are in the document.</summary>
+public sealed class TeamEndpointTests : IAsyncLifetime
+{
+    private ObservedApp app = null!;
+    private string text = "";
+    private JsonNode document = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        app = await StartAsync();
+        text = (await app.GetAsync("/openapi.json")).Body;
+        document = JsonNode.Parse(text)!;
+    }
+
+    public async ValueTask DisposeAsync() => await app.DisposeAsync();
+
+    /// <summary>A service with endpoints of a team.</summary>
+    internal static Task<ObservedApp> StartAsync() =>
+        ObservedApp.StartAsync(addRoutes: AddRoutes, addServices: AddServices);
+
+    [Fact]
+    public void Readers_find_no_error_and_no_warning()
+    {
+        var read = Microsoft.OpenApi.OpenApiDocument.Parse(text, "json");
+        Assert.Empty(read.Diagnostic!.Errors);
+        Assert.Empty(read.Diagnostic.Warnings);
+        Assert.Empty(read.Document!.Validate(ValidationRuleSet.GetDefaultRuleSet()));
+    }
+
+    [Fact]
+    public void Parameters_come_from_the_route_and_the_handler()
+    {
+        var parameters = Operation("get", "/projects/{projectId}/orders/{id}")["parameters"]!.AsArray();
+        Assert.Equal(
+            [
+                """{"name":"projectId","in":"path","required":true,"schema":{"type":"string","minLength":3}}""",
+                """{"name":"id","in":"path","required":true,"schema":{"type":"integer","format":"int32"}}""",
+                """{"name":"state","in":"query","required":false,"schema":{"type":"string","enum":["Open","Paid"]}}""",
+                """{"name":"page","in":"query","required":true,"schema":{"type":"integer"}}""",
+                """{"name":"X-Tenant","in":"header","required":true,"schema":{"type":"string"}}""",
+            ],
+            parameters.Where(one => one!["name"] is not null).Select(one => one!.ToJsonString()));
+    }
+
+    [Fact]
+    public void Words_come_from_the_metadata()
+    {
+        var operation = Operation("get", "/projects/{projectId}/orders/{id}");
+        Assert.Equal("getOrder", (string?)operation["operationId"]);
+        Assert.Equal("Read an order", (string?)operation["summary"]);
+        Assert.Equal("With its lines.", (string?)operation["description"]);
+        Assert.Equal("""["orders"]""", operation["tags"]!.ToJsonString());
+        Assert.Null(document["paths"]!["/hidden"]);
+    }
+
+    [Fact]
+    public void An_endpoint_without_a_word_is_there_too()
+    {
+        var operation = Operation("get", "/calls");
+        Assert.Equal("getCalls", (string?)operation["operationId"]);
+        Assert.Equal("GET /calls", (string?)operation["summary"]);
+        Assert.Equal("""["calls"]""", operation["tags"]!.ToJsonString());
+        Assert.Equal(["200", "500", "503", "4XX"], Statuses(operation));
+        Assert.Distinct(document["paths"]!.AsObject()
+            .SelectMany(path => path.Value!.AsObject(), (_, one) => (string?)one.Value!["operationId"]));
+    }
+
+    [Fact]
+    public void Schemas_are_those_of_the_types()
+    {
+        var body = Operation("post", "/projects/{projectId}/orders")["requestBody"]!;
+        Assert.Equal("""{"$ref":"#/components/schemas/Order"}""", Schema(body));
+        Assert.Equal(
+            """{"type":"array","items":{"$ref":"#/components/schemas/Line"}}""",
+            SchemaOf("Order")["lines"]!.ToJsonString());
+        Assert.Equal(
+            """{"anyOf":[{"$ref":"#/components/schemas/Order"},{"type":"null"}]}""",
+            SchemaOf("Order")["replaces"]!.ToJsonString());
+        Assert.Equal("""{"type":"integer"}""", SchemaOf("Line")["count"]!.ToJsonString());
+        Assert.Equal("""{"type":["string","null"]}""", SchemaOf("Line")["note"]!.ToJsonString());
+        var list = Operation("get", "/projects/{projectId}/orders")["responses"]!["200"]!;
+        Assert.Equal("""{"$ref":"#/components/schemas/PageOfOrder"}""", Schema(list));
+    }
+
+    [Fact]
+    public void Responses_are_those_of_the_endpoint_and_of_the_pipeline()
+    {
+        var operation = Operation("post", "/projects/{projectId}/orders");
+        Assert.Equal(
+            ["201", "400", "401", "403", "408", "409", "413", "415", "500", "503", "4XX"], Statuses(operation));
+        Assert.Equal("""{"$ref":"#/components/schemas/Order"}""", Schema(operation["responses"]!["201"]!));
+        // A status without a body gets a problem from the pipeline.
+        Assert.Equal(
+            """{"$ref":"#/components/schemas/Problem"}""",
+            Schema(operation["responses"]!["409"]!, "application/problem+json"));
+        Assert.Equal(
+            """{"anyOf":[{"$ref":"#/components/schemas/ProblemDetails"},{"$ref":"#/components/schemas/Problem"}]}""",
+            Schema(operation["responses"]!["400"]!, "application/problem+json"));
+    }
+
+    [Fact]
+    public void Forms_are_described_by_their_fields() => Assert.Equal(
+        """{"type":"object","properties":{"file":{"type":"string","contentMediaType":"application/octet-stream"}},"""
+        + "\"required\":[\"file\"]}",
+        Schema(Operation("post", "/files")["requestBody"]!, "multipart/form-data"));
+
+    [Fact]
+    public void Security_is_that_of_the_policies()
+    {
+        Assert.Equal("""[{"Bearer":[]}]""", Security("post", "/projects/{projectId}/orders"));
+        Assert.Equal("""[{"Partner":[]},{"Session":[]}]""", Security("delete", "/projects/{projectId}/orders/{id}"));
+        Assert.Equal("""[{"Basic":[]}]""", Security("put", "/projects/{projectId}/orders/{id}"));
+        Assert.Null(Operation("get", "/projects/{projectId}/orders")["security"]);
+        var schemes = document["components"]!["securitySchemes"]!;
+        Assert.Equal("""{"type":"http","scheme":"bearer"}""", schemes["Bearer"]!.ToJsonString());
+        Assert.Equal("""{"type":"http","scheme":"basic"}""", schemes["Basic"]!.ToJsonString());
+        Assert.Equal("""{"type":"apiKey","in":"query","name":"key"}""", schemes["Partner"]!.ToJsonString());
+        Assert.Equal(
+            """{"type":"apiKey","in":"cookie","name":"session"}""", schemes["Session"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Its_promises_are_kept()
+    {
+        using var client = new HttpClient { BaseAddress = app.Address };
+        using var refused = await client.PostAsync(
+            new Uri("/projects/abc/orders", UriKind.Relative), RunningService.Json("{}"));
+        Assert.Equal(401, (int)refused.StatusCode);
+        Assert.Equal("application/problem+json", refused.Content.Headers.ContentType?.MediaType);
+        using var unbound = await client.GetAsync(new Uri("/projects/abc/orders/1?page=x", UriKind.Relative));
+        Assert.Equal(400, (int)unbound.StatusCode);
+        Assert.NotNull(Operation("get", "/projects/{projectId}/orders/{id}")["responses"]!["400"]);
+    }
+
+    private static void AddRoutes(WebApplication app)
+    {
+        app.MapOpenApi("Test");
+        var orders = app.MapGroup("/projects/{projectId:minlength(3)}/orders").WithTags("orders");
+        orders.MapGet("", (string projectId) => new Page<Order>([], projectId));
+        orders.MapPost("", (string projectId, Order order) => TypedResults.Created($"/{projectId}", order))
+            .ProducesValidationProblem().Produces(StatusCodes.Status409Conflict).RequireAuthorization();
+        var one = orders.MapGroup("/{id:int}");
+        one.MapGet("", (string projectId, int id, OrderState? state, int page,
+            [FromHeader(Name = "X-Tenant")] string tenant) => new Order(id, [], null))
+            .WithName("getOrder").WithSummary("Read an order").WithDescription("With its lines.");
+        one.MapPut("", (string projectId, int id, Order order) => TypedResults.NoContent())
+            .RequireAuthorization(policy => policy.AddAuthenticationSchemes("Basic").RequireAuthenticatedUser());
+        one.MapDelete("", (string projectId, int id) => TypedResults.NoContent()).RequireAuthorization("partners");
+        app.MapPost("/files", (IFormFile file) => TypedResults.Ok(file.Length)).DisableAntiforgery();
+        app.MapGet("/files/{*path}", (string path, HttpContext http) => http.Response.WriteAsync(path));
+        app.MapGet("/hidden", () => "").ExcludeFromDescription();
+    }
+
+    private static void AddServices(IServiceCollection services)
+    {
+        services.AddEndpointsApiExplorer();
+        services.AddAuthentication("Bearer")
+            .AddScheme<AuthenticationSchemeOptions, NoOne>("Bearer", null)
+            .AddScheme<AuthenticationSchemeOptions, NoOne>("Basic", null)
+            .AddScheme<AuthenticationSchemeOptions, NoOne>("Partner", null)
+            .AddCookie("Session", cookie => cookie.Cookie.Name = "session");
+        services.AddAuthorizationBuilder().AddPolicy(
+            "partners", policy => policy.AddAuthenticationSchemes("Partner", "Session").RequireAuthenticatedUser());
+        services.AddSingleton(new DescribedSecurity(
+            "Partner", new JsonObject { ["type"] = "apiKey", ["in"] = "query", ["name"] = "key" }));
+    }
+
+    private static string Schema(JsonNode message, string mediaType = "application/json") =>
+        message["content"]![mediaType]!["schema"]!.ToJsonString();
+
+    private static IEnumerable<string> Statuses(JsonNode operation) =>
+        operation["responses"]!.AsObject().Select(pair => pair.Key);
+
+    private JsonNode Operation(string method, string path) => document["paths"]![path]![method]!;
+
+    private string Security(string method, string path) => Operation(method, path)["security"]!.ToJsonString();
+
+    private JsonNode SchemaOf(string name) => document["components"]!["schemas"]![name]!["properties"]!;
+
+    private enum OrderState
+    {
+        Open,
+        Paid,
+    }
+
+    private sealed record Order(int Id, IReadOnlyList<Line> Lines, Order? Replaces);
+
+    private sealed record Line(string Item, int Count, string? Note);
+
+    private sealed record Page<T>(IReadOnlyList<T> Items, string Next);
+
+    private sealed class NoOne(
+        IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logs, UrlEncoder encoder)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logs, encoder)
+    {
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() =>
+            Task.FromResult(AuthenticateResult.NoResult());
+    }
+}
