@@ -49,7 +49,8 @@ public sealed class Program
                 stopping).Use(app, builder.Services);
 
             app.MapTasks();
-            app.MapHealth(stopping).WithMetadata(Unlimited.Metadata);
+            app.MapHealth(stopping);
+            app.MapIndex(settings.Service.Name);
             app.MapOpenApi(settings.Service.Name);
             app.MapDocs(settings.Http.Docs);
             return app;

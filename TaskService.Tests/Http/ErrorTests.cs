@@ -99,7 +99,6 @@ public sealed class ErrorTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("GET", "/")]
     [InlineData("GET", "/does-not-exist")]
     [InlineData("POST", "/does-not-exist")]
     [InlineData("BREW", "/does-not-exist")]

@@ -113,7 +113,8 @@ internal sealed class ApiContract
     private Dictionary<string, JsonNode?>? ItemOf(string target)
     {
         var path = target.Split('?')[0];
-        path = path.Length > 1 && path[^1] == '/' ? path[..^1] : path;
+        // The root has no slash more.
+        path = path.Length > 2 && path[^1] == '/' ? path[..^1] : path;
         foreach (var (template, item) in Document["paths"]!.AsObject())
         {
             var prefix = template.Replace("{id}", "", StringComparison.Ordinal);

@@ -21,7 +21,8 @@ internal static class Health
     public static RouteGroupBuilder MapHealth(this IEndpointRouteBuilder app, CancellationToken stopping)
     {
         var checks = app.ServiceProvider.GetRequiredService<HealthCheckService>();
-        var health = app.MapGroup("/health").WithTags("health").DescribeComponents(Components);
+        var health = app.MapGroup("/health").WithTags("health").DescribeComponents(Components)
+            .WithMetadata(Unlimited.Metadata);
         health.MapGet("/live", (HttpContext http, CancellationToken cancel) =>
             AnswerAsync(http, isHealthy: true, cancel))
             .WithName("live").WithSummary("Does the process live?")

@@ -79,7 +79,8 @@ public sealed class OpenApiTests : IAsyncLifetime
         var task = await service.CreateAsync(Some.TaskJson);
         using var read = await service.SendAsync("GET", task);
         var tag = read.Headers.ETag!.Tag;
-        (string, string)[] reads = [("/tasks", "/tasks"), ("/tasks/{id}", task), ("/openapi.json", "/openapi.json")];
+        (string, string)[] reads =
+            [("/", "/"), ("/tasks", "/tasks"), ("/tasks/{id}", task), ("/openapi.json", "/openapi.json")];
         foreach (var (path, target) in reads)
         {
             using var whole = await service.SendAsync("GET", target);

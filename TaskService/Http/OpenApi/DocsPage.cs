@@ -28,21 +28,28 @@ internal static class DocsPage
         var page = new Lazy<RequestDelegate>(() => Build(app));
         foreach (var file in Files)
         {
-            app.MapGet($"/{Prefix}{file}", async http =>
+            var endpoint = app.MapGet($"/{Prefix}{file}", http => ServeAsync(http, page.Value));
+            endpoint.ExcludeFromDescription();
+            if (file.Length == 0)
             {
-                http.Response.Headers.ContentSecurityPolicy = Policy;
-                // It serves nothing where an endpoint was found already.
-                var endpoint = http.GetEndpoint();
-                http.SetEndpoint(null);
-                try
-                {
-                    await page.Value(http);
-                }
-                finally
-                {
-                    http.SetEndpoint(endpoint);
-                }
-            }).ExcludeFromDescription();
+                endpoint.WithName(Prefix);
+            }
+        }
+    }
+
+    private static async Task ServeAsync(HttpContext http, RequestDelegate page)
+    {
+        http.Response.Headers.ContentSecurityPolicy = Policy;
+        // The middleware serves nothing where an endpoint was found.
+        var endpoint = http.GetEndpoint();
+        http.SetEndpoint(null);
+        try
+        {
+            await page(http);
+        }
+        finally
+        {
+            http.SetEndpoint(endpoint);
         }
     }
 

@@ -1,0 +1,37 @@
+using System.Text.Json;
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Http;
+
+/// <summary>The links at the root.</summary>
+public sealed class ServiceIndexTests
+{
+    [Fact]
+    public async Task The_root_has_links_that_lead_somewhere()
+    {
+        await using var service = await RunningService.StartAsync(service: "name: Shop");
+        var text = await service.Client.GetStringAsync(new Uri("/", UriKind.Relative));
+        var index = JsonElement.Parse(text);
+        Assert.Equal("Shop", index.GetProperty("service").GetString());
+        var links = index.GetProperty("links").EnumerateObject().ToDictionary(
+            link => link.Name, link => link.Value.GetString());
+        Assert.Equal(
+            new Dictionary<string, string?>
+            {
+                ["index"] = "/",
+                ["listTasks"] = "/tasks",
+                ["live"] = "/health/live",
+                ["ready"] = "/health/ready",
+                ["openApi"] = "/openapi.json",
+                ["docs"] = "/docs",
+            },
+            links);
+        // The page is for browsers, and not in the document that other clients here are held to.
+        using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
+        foreach (var path in links.Values)
+        {
+            using var response = await client.GetAsync(new Uri(path!, UriKind.Relative));
+            Assert.Equal(200, (int)response.StatusCode);
+        }
+    }
+}
