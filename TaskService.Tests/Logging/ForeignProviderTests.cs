@@ -114,7 +114,8 @@ public sealed class ForeignProviderTests
     private sealed class Batches : BaseExporter<LogRecord>
     {
         public ConcurrentQueue<(string? Logger, LogLevel Level, string? Body, Dictionary<string, object?> Values)>
-            Records { get; } = new();
+            Records
+        { get; } = new();
 
         public override ExportResult Export(in Batch<LogRecord> batch)
         {

@@ -16,7 +16,10 @@ public sealed class LogScopeTests
         {
             using (logger.BeginScope(new Dictionary<string, object?>
             {
-                ["Name"] = "of the scope", ["tenant"] = "outer", ["n"] = 1, ["message"] = "of the scope",
+                ["Name"] = "of the scope",
+                ["tenant"] = "outer",
+                ["n"] = 1,
+                ["message"] = "of the scope",
             }))
             using (logger.BeginScope(new Dictionary<string, object?> { ["tenant"] = "inner" }))
             {
