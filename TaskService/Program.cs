@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authentication;
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Hosting;
@@ -13,7 +14,11 @@ namespace TaskService;
 public sealed class Program
 {
     public static Task<int> Main(string[] args) => CommandLine.RunAsync(
-        args, options => TodoListHost.RunAsync(options, Application()), StoreCopy.RunAsync);
+        args, options => TodoListHost.RunAsync(options, AddSections, Application()), StoreCopy.RunAsync);
+
+    /// <summary>Sections of the configuration that are no settings of the service: docs/configuration.md.</summary>
+    internal static OtherSections AddSections(OtherSections settings) => settings
+        .Allow("Authentication", typeof(IAuthenticationSchemeProvider));
 
     /// <param name="setup">Adds or replaces services; null for none.</param>
     internal static BuildApplication Application(Action<WebApplicationBuilder>? setup = null) =>
@@ -22,6 +27,8 @@ public sealed class Program
             // Empty, so that nothing but the YAML file, the environment and the command line is read.
             var builder = WebApplication.CreateEmptyBuilder(
                 new WebApplicationOptions { EnvironmentName = settings.Environment });
+            builder.Configuration.Sources.Add(settings.Source);
+            settings.Others.AddTo(builder.Services);
             logs.AddTo(builder.Logging.ClearProviders());
             builder.Services.Configure<LoggerFilterOptions>(
                 levels => LoggingSettings.SetLevels(levels, settings.Logging));

@@ -135,6 +135,7 @@ public sealed class HostedServiceTests : IDisposable
         var worker = new Worker();
         var run = TodoListHost.RunAsync(
             new CommandLineOptions(directory.File("c.yaml"), Port: 0),
+            Program.AddSections,
             Program.Application(builder => Add(builder.Services, worker)));
         await Until.TrueAsync(() => Messages().Contains("STARTING"), "the start");
         if (fails)

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using TaskService.Configuration;
 using TaskService.Hosting;
 
 namespace TaskService.Tests.Support;
@@ -30,7 +31,7 @@ internal sealed class RunningService : IAsyncDisposable
 
     public static async Task<RunningService> StartAsync(
         string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false,
-        Action<WebApplicationBuilder>? setup = null)
+        Action<WebApplicationBuilder>? setup = null, Func<OtherSections, OtherSections>? sections = null)
     {
         // What is logged when a test does not care: nothing, unless it is to be shown.
         var files = logging is null && TestLog.Level is { } level ? new LogFiles(level) : null;
@@ -41,7 +42,11 @@ internal sealed class RunningService : IAsyncDisposable
             {{logging ?? files?.Yaml ?? "logging: { handlers: { console: { type: console, level: none } } }"}}
             """;
         var (settings, _) = Settings.Read(
-            "test.yaml", yaml, new Dictionary<string, string>(), new CommandLineOptions(Debug: debug));
+            "test.yaml",
+            yaml,
+            new Dictionary<string, string>(),
+            new CommandLineOptions(Debug: debug),
+            sections ?? Program.AddSections);
         return new RunningService(
             await TodoListHost.StartAsync(settings, Program.Application(setup), CancellationToken.None), files);
     }

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
-using System.Text;
-using System.Text.RegularExpressions;
+using System.Text.Json;
 
 namespace TaskService.Configuration;
 
@@ -9,7 +8,8 @@ namespace TaskService.Configuration;
 /// A level of the configuration, out of which typed values are read. What is asked for is what is allowed: the rest
 /// is reported by <see cref="ReportUnknown"/>, and every value that was asked for can be shown with its source.
 /// </summary>
-internal sealed partial class ConfigSection(string path, ConfigMap? map, string where, ConfigProblems problems)
+internal sealed class ConfigSection(
+    string path, ConfigMap? map, string where, ConfigProblems problems, bool isList = false)
 {
     private const string Default = "default";
 
@@ -20,6 +20,10 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
 
     /// <summary>The names that are given on this level.</summary>
     public IEnumerable<string> Keys => map?.Members.Keys ?? Enumerable.Empty<string>();
+
+    /// <summary>The value as it was given; null when it is missing or was reported already.</summary>
+    public ConfigNode? Find(string key) =>
+        map?.Members.GetValueOrDefault(key) is { } node and not ConfigReported ? node : null;
 
     public void Problem(string key, string message) => problems.Add(Find(key)?.Where ?? Where, PathOf(key), message);
 
@@ -66,8 +70,8 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         foreach (var key in Keys)
         {
-            asked[key] = new Entry(Quoted("***"), Find(key)?.Where ?? Where, null);
-            AddValues(key, Find(key), values);
+            asked[key] = new Entry(YamlText.Quoted("***"), Find(key)?.Where ?? Where, null);
+            ConfigSource.AddValues(key, Find(key), values);
         }
         return values;
     }
@@ -113,18 +117,20 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             return Defaulted(key, fallback);
         }
-        bool? value = text.ToUpperInvariant() switch
-        {
-            "TRUE" or "YES" or "ON" or "Y" => true,
-            "FALSE" or "NO" or "OFF" or "N" => false,
-            _ => null,
-        };
-        if (value is { } flag)
+        if (ParseFlag(text) is { } flag)
         {
             return Shown(key, flag);
         }
         return IsIgnored(key, $"must be true or false, not \"{text}\"") ? Flag(key, fallback) : fallback;
     }
+
+    /// <inheritdoc cref="Flag" path="/summary"/>
+    public static bool? ParseFlag(string text) => text.ToUpperInvariant() switch
+    {
+        "TRUE" or "YES" or "ON" or "Y" => true,
+        "FALSE" or "NO" or "OFF" or "N" => false,
+        _ => null,
+    };
 
     /// <summary>One of a few names, in any case.</summary>
     public T Choice<T>(string key, T fallback, IReadOnlyList<(string Name, T Value)> allowed)
@@ -147,6 +153,35 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         return IsIgnored(key, message) ? Choice(key, fallback, allowed) : fallback;
     }
 
+    /// <summary>A text that can be converted to a type of .NET, as it is converted.</summary>
+    /// <param name="key">Its name.</param>
+    /// <param name="type">One of <see cref="OptionValue.IsText"/>.</param>
+    /// <param name="fallback">Only shown.</param>
+    /// <param name="isSecret">Whether it is hidden whatever it is.</param>
+    /// <returns>Null when it is missing or wrong.</returns>
+    public string? Convertible(string key, Type type, object? fallback, bool isSecret)
+    {
+        if (Scalar(key) is not { } text)
+        {
+            if (fallback is not null)
+            {
+                Defaulted(key, Visible(fallback, $"{fallback}"));
+            }
+            return null;
+        }
+        if (OptionValue.Normalize(type, text, out var expected) is not { } value)
+        {
+            Problem(key, $"must be {expected}, not \"{(IsHidden(text) ? "***" : text)}\"");
+            return null;
+        }
+        Shown(key, Visible(value, text));
+        return value;
+
+        object Visible(object given, string text) => IsHidden(text) ? "***" : OptionValue.Shown(type, given);
+
+        bool IsHidden(string text) => isSecret || OptionValue.IsSecret(key, text);
+    }
+
     /// <summary>A list of texts. In an environment variable they are separated by commas.</summary>
     public IReadOnlyList<string> Texts(string key, IReadOnlyList<string>? fallback = null)
     {
@@ -154,10 +189,8 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         {
             case null:
                 return Defaulted(key, fallback ?? []);
-            case ConfigScalar { Text: { } text } scalar
-                when scalar.Where.StartsWith("environment ", StringComparison.Ordinal):
-                return Shown(
-                    key, text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+            case ConfigScalar { Text: { } text } scalar when IsOfEnvironment(scalar):
+                return Shown(key, ListenConfig.Split(text, ','));
             case ConfigList list when list.Items.All(item => item is ConfigScalar { Text: not null }):
                 return Shown(key, list.Items.Select(item => ((ConfigScalar)item).Text!).ToArray());
             default:
@@ -202,6 +235,42 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         return section;
     }
 
+    /// <summary>A list of any items as a level below, whose keys are their numbers.</summary>
+    public ConfigSection List(string key)
+    {
+        var node = Find(key);
+        var items = node switch
+        {
+            ConfigList list => list.Items,
+            ConfigScalar { Text: { } text } when IsOfEnvironment(node) =>
+                [.. ListenConfig.Split(text, ',').Select(item => new ConfigScalar(item, node.Where))],
+            _ => [],
+        };
+        if (node is not (null or ConfigList or ConfigScalar { Text: null }) && !IsOfEnvironment(node))
+        {
+            Problem(key, "must be a list, such as [a, b]");
+        }
+        var members = new ConfigMap(node?.Where ?? Where);
+        for (var i = 0; i < items.Count; i++)
+        {
+            members.Members.Add($"{i}", items[i]);
+        }
+        var section = new ConfigSection(PathOf(key), members, members.Where, problems, isList: true);
+        asked[key] = new Entry(null, Default, section);
+        return section;
+    }
+
+    /// <summary>The name as it is given here, which may differ in hyphens and case; else it with hyphens.</summary>
+    public string KeyOf(string name) => map is not null && map.Members.ContainsKey(name) ? name
+        : Keys.FirstOrDefault(key => ConfigSource.IsSameName(key, name))
+            ?? (path.Length == 0 ? name : JsonNamingPolicy.KebabCaseLower.ConvertName(name));
+
+    /// <summary>The level below that was read already; null when it was not.</summary>
+    public ConfigSection? Below(string key) => asked.GetValueOrDefault(key)?.Section;
+
+    /// <summary>Whether a key is another one here, with which it is reported when it is given.</summary>
+    public bool IsFormerName(string key) => FormerNames.Advice(path, key, null) is not null;
+
     /// <summary>The levels below, whatever their names are.</summary>
     public IEnumerable<(string Name, ConfigSection Section)> Sections() =>
         Keys.ToList().Select(key => (key, Section(key)));
@@ -240,51 +309,19 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         foreach (var (key, entry) in asked)
         {
             var indent = new string(' ', depth * 2);
+            var name = isList ? "-" : $"{YamlText.Quoted(key)}:";
             if (entry.Section is { asked.Count: > 0 } section)
             {
-                output.WriteLine($"{indent}{Quoted(key)}:");
+                output.WriteLine($"{indent}{name}");
                 section.Print(output, depth + 1);
             }
             else if (entry.Text is not null)
             {
                 output.WriteLine(
-                    $"{$"{indent}{Quoted(key)}: {entry.Text}",-48}  # {ConfigProblems.OneLine(entry.Where)}");
+                    $"{$"{indent}{name} {entry.Text}",-48}  # {ConfigProblems.OneLine(entry.Where)}");
             }
         }
     }
-
-    /// <summary>As YAML writes a text, so that it is read as this text again.</summary>
-    private static string Quoted(string text)
-    {
-        if (PlainText().IsMatch(text) && !OtherThanText().IsMatch(text))
-        {
-            return text;
-        }
-        return $"\"{string.Concat(ConfigProblems.WithoutUserInfo(text).EnumerateRunes().Select(Escaped))}\"";
-    }
-
-    private static string Escaped(Rune rune) => rune.Value switch
-    {
-        '"' or '\\' => $"\\{rune}",
-        '\n' => @"\n",
-        '\t' => @"\t",
-        _ when IsPrintable(rune) => rune.ToString(),
-        <= 0xff => $"\\x{rune.Value:x2}",
-        <= 0xffff => $"\\u{rune.Value:x4}",
-        _ => $"\\U{rune.Value:x8}",
-    };
-
-    private static bool IsPrintable(Rune rune) => Rune.GetUnicodeCategory(rune) is not (
-        UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
-        or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned or UnicodeCategory.PrivateUse);
-
-    [GeneratedRegex(@"^[A-Za-z0-9_./][A-Za-z0-9_./-]*\z")]
-    private static partial Regex PlainText();
-
-    // What YAML 1.1 takes for null, a boolean, a number or a date.
-    [GeneratedRegex(@"^(null|true|false|yes|no|on|off|y|n|\.nan|\.inf|(\d[\d_]*(\.\d*)?|\.\d+)(e-?\d+)?"
-        + @"|0[xo][\da-f_]+|\d+-\d+-\d+)\z", RegexOptions.IgnoreCase)]
-    private static partial Regex OtherThanText();
 
     /// <summary>Reports a value that cannot be used, and takes away one that may be ignored.</summary>
     /// <returns>Whether there is another one to read, or none.</returns>
@@ -304,34 +341,10 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
         return true;
     }
 
-    private string PathOf(string key) => path.Length == 0 ? key : $"{path}.{key}";
+    private string PathOf(string key) => path.Length == 0 || key.Length == 0 ? $"{path}{key}" : $"{path}.{key}";
 
-    private ConfigNode? Find(string key) =>
-        map?.Members.GetValueOrDefault(key) is { } node and not ConfigReported ? node : null;
-
-    private static void AddValues(string path, ConfigNode? node, Dictionary<string, string?> values)
-    {
-        switch (node)
-        {
-            case ConfigMap map:
-                foreach (var (key, below) in map.Members)
-                {
-                    AddValues($"{path}:{key}", below, values);
-                }
-                break;
-            case ConfigList list:
-                for (var i = 0; i < list.Items.Count; i++)
-                {
-                    AddValues($"{path}:{i}", list.Items[i], values);
-                }
-                break;
-            case ConfigScalar scalar:
-                values[path] = scalar.Text;
-                break;
-            default:
-                break;
-        }
-    }
+    private static bool IsOfEnvironment(ConfigNode node) =>
+        node.Where.StartsWith("environment ", StringComparison.Ordinal);
 
     private string? Scalar(string key)
     {
@@ -369,7 +382,7 @@ internal sealed partial class ConfigSection(string path, ConfigMap? map, string 
     {
         bool flag => flag ? "true" : "false",
         IEnumerable<string> texts => $"[{string.Join(", ", texts.Select(text => Printed(text)))}]",
-        string text => Quoted(VariableExpansion.Escape(text)),
+        string text => YamlText.Quoted(VariableExpansion.Escape(text)),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 

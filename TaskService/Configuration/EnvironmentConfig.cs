@@ -102,10 +102,14 @@ internal static class EnvironmentConfig
 
     /// <summary>
     /// The key that is meant: one that is there and differs in case and punctuation only, else hyphenated.
+    /// PAGE_SIZE is <c>pageSize</c> when that is there.
     /// </summary>
     private static string Key(ConfigMap map, string name) =>
         map.Members.Keys.FirstOrDefault(key => Shape(key) == Shape(name))
+        ?? map.Members.Keys.FirstOrDefault(key => Letters(key) == Letters(name))
         ?? (name.Any(char.IsAsciiLetterLower) ? name : name.ToLowerInvariant().Replace('_', '-'));
+
+    private static string Letters(string name) => Shape(name).Replace("_", "", StringComparison.Ordinal);
 
     private static string Shape(string name) =>
         string.Concat(name.ToUpperInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));

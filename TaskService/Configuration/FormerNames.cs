@@ -1,13 +1,15 @@
 namespace TaskService.Configuration;
 
 /// <summary>
-/// What the tutorial's configuration and Python's dictConfig
-/// (https://docs.python.org/3/library/logging.config.html) name otherwise, with the name or form that it has here.
+/// What the tutorial's configuration, Python's dictConfig
+/// (https://docs.python.org/3/library/logging.config.html) and Kestrel name otherwise, with the name or form that it
+/// has here.
 /// </summary>
 internal static class FormerNames
 {
     private const string Formatters = "logging.formatters";
     private const string Handlers = "logging.handlers";
+    private const string KestrelLimits = "kestrel.limits";
     private const string Console = "must be left out: a console writes to standard output";
     private const string File = "must be left out: lines of UTF-8 are appended to a file, which is opened at the start";
     private const string Level = "must be left out: handlers and loggers have a level";
@@ -44,6 +46,18 @@ internal static class FormerNames
         (Handlers, "encoding", "", File),
         (Handlers, "errors", "", File),
         (Handlers, "delay", "", File),
+        ("kestrel", "Endpoints", "", "is \"service.urls\" here"),
+        ("kestrel", "EndpointDefaults", "", "must be left out: \"service\" has the addresses and their certificate"),
+        ("kestrel", "Certificates", "", "is \"service.tls\" here"),
+        (KestrelLimits, "MaxRequestBodySize", "", "is \"http.body-bytes-max\" here"),
+        (KestrelLimits, "MaxRequestLineSize", "", "is \"http.request-line-bytes-max\" here"),
+        (KestrelLimits, "MaxRequestHeadersTotalSize", "", "is \"http.header-bytes-max\" here"),
+        (KestrelLimits, "MaxRequestHeaderCount", "", "is \"http.headers-max\" here"),
+        (KestrelLimits, "MaxConcurrentConnections", "", "is \"http.connections-max\" here"),
+        (KestrelLimits, "RequestHeadersTimeout", "", "is \"http.header-time-max-ms\" here"),
+        (KestrelLimits, "KeepAliveTimeout", "", "is \"http.idle-time-max-ms\" here"),
+        (KestrelLimits, "MinRequestBodyDataRate", "", "is \"http.bytes-per-second-min\" here"),
+        (KestrelLimits, "MinResponseDataRate", "", "is \"http.bytes-per-second-min\" here"),
         ("logging", "level", "NOTSET", "is \"trace\" here"),
         ("logging", "level", "FATAL", "is \"critical\" here"),
     ];
@@ -56,6 +70,6 @@ internal static class FormerNames
     public static string? Advice(string section, string key, string? value) => Array.Find(
         Names,
         name => name.Key == key
-            && $"{section}.".StartsWith($"{name.Section}.", StringComparison.Ordinal)
+            && $"{section}.".StartsWith($"{name.Section}.", StringComparison.OrdinalIgnoreCase)
             && (value ?? "").Contains(name.Value, StringComparison.OrdinalIgnoreCase)).Advice;
 }

@@ -1,10 +1,12 @@
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Options;
 using TaskService.Configuration;
 using TaskService.Domain;
 
 namespace TaskService.Hosting;
 
 /// <summary>How the process ends. Documented in the README.</summary>
-internal static class ExitCodes
+internal static partial class ExitCodes
 {
     public const int Fine = 0;
 
@@ -27,10 +29,10 @@ internal static class ExitCodes
         {
             return await run();
         }
-        catch (ConfigException error)
+        catch (Exception error) when (ConfigProblemsOf(error) is { } problems)
         {
             await Console.Error.WriteLineAsync(
-                string.Join(Environment.NewLine, error.Problems.Select(ConfigProblems.OneLine)));
+                string.Join(Environment.NewLine, problems.Select(ConfigProblems.OneLine)));
             return Config;
         }
         catch (Exception error)
@@ -40,6 +42,27 @@ internal static class ExitCodes
             return await FailAsync(text);
         }
     }
+
+    /// <summary>A line for each problem that is one of the configuration; null when something else failed.</summary>
+    public static IEnumerable<string>? ConfigProblemsOf(Exception error) => error switch
+    {
+        ConfigException config => config.Problems,
+        OptionsValidationException options =>
+            [$"configuration: {options.OptionsType.Name}: {string.Join("; ", options.Failures)}"],
+        // The message has the value, which may be a secret.
+        InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } => [Unconvertible(error)],
+        AggregateException all when all.InnerExceptions.All(one => ConfigProblemsOf(one) is not null) =>
+            all.InnerExceptions.SelectMany(one => ConfigProblemsOf(one)!),
+        _ => null,
+    };
+
+    private static string Unconvertible(Exception error) =>
+        PathAndType().Match(error.Message) is { Success: true } found
+        ? $"configuration: {found.Groups[1].Value.Replace(':', '.')}: must be a {found.Groups[2].Value}"
+        : "configuration: a section cannot be bound to its options";
+
+    [GeneratedRegex(@" at '([^']*)' to type '([^']*)'\.?\z")]
+    private static partial Regex PathAndType();
 
     /// <summary>Says on one line why the process fails.</summary>
     /// <returns>The code.</returns>

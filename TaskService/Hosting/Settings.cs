@@ -1,4 +1,5 @@
 using System.Collections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage;
@@ -11,6 +12,8 @@ namespace TaskService.Hosting;
 /// All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.
 /// </summary>
 /// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
+/// <param name="Source">All of it, for <c>builder.Configuration</c>.</param>
+/// <param name="Others">The sections of others, which were read as well.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
 /// <param name="Environment">The name of the hosting environment.</param>
 /// <param name="Warnings">What of the environment was ignored, one line each.</param>
@@ -20,6 +23,8 @@ internal sealed record Settings(
     LogSettings Logging,
     TelemetrySettings Telemetry,
     Func<ILoggerFactory, ITaskStore> CreateStore,
+    IConfigurationSource Source,
+    OtherSections Others,
     bool Debug,
     string Environment,
     IReadOnlyList<string> Warnings)
@@ -27,8 +32,11 @@ internal sealed record Settings(
     public const string DefaultFile = "configs/todoList-local.yaml";
 
     /// <summary>Reads the file, then the environment and the command line over it. Opens nothing else.</summary>
+    /// <param name="options">The command line.</param>
+    /// <param name="addSections">Reads the sections of others; null when there are none.</param>
     /// <exception cref="ConfigException">All problems at once.</exception>
-    public static (Settings Settings, ConfigSection Source) Load(CommandLineOptions options)
+    public static (Settings Settings, ConfigSection Source) Load(
+        CommandLineOptions options, Func<OtherSections, OtherSections>? addSections = null)
     {
         var variables = new Dictionary<string, string>();
         foreach (DictionaryEntry variable in System.Environment.GetEnvironmentVariables())
@@ -36,12 +44,16 @@ internal sealed record Settings(
             variables.Add((string)variable.Key, (string?)variable.Value ?? "");
         }
         var file = options.ConfigFile ?? FindDefaultFile();
-        return Read(file, ConfigFile.ReadText(file), variables, options);
+        return Read(file, ConfigFile.ReadText(file), variables, options, addSections);
     }
 
     /// <summary>As <see cref="Load"/>, from a text.</summary>
     public static (Settings Settings, ConfigSection Source) Read(
-        string file, string text, IReadOnlyDictionary<string, string> environment, CommandLineOptions options)
+        string file,
+        string text,
+        IReadOnlyDictionary<string, string> environment,
+        CommandLineOptions options,
+        Func<OtherSections, OtherSections>? addSections = null)
     {
         var problems = new ConfigProblems();
         var map = YamlConfig.Read(file, text, environment, problems);
@@ -55,12 +67,16 @@ internal sealed record Settings(
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
         var createStore = StorageEngines.Read(root, "task-db");
+        var others = new OtherSections(root).Configure<KestrelServerOptions>("Kestrel");
+        addSections?.Invoke(others);
         var settings = new Settings(
             service,
             http,
             logging,
             telemetry,
             loggers => createStore(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
+            new ConfigSource(map),
+            others,
             options.Debug,
             options.Environment ?? Environments.Production,
             problems.Warnings);

@@ -51,12 +51,16 @@ internal sealed class TodoListHost : IAsyncDisposable
     public int Port { get; private set; }
 
     /// <summary>Does what the command line asks for, by default to serve until a signal stops it.</summary>
+    /// <param name="options">The command line.</param>
+    /// <param name="addSections">Reads the sections of others.</param>
+    /// <param name="build">Makes the application.</param>
     /// <returns>The exit code.</returns>
     /// <inheritdoc cref="StartAsync" path="/exception"/>
-    public static async Task<int> RunAsync(CommandLineOptions options, BuildApplication build)
+    public static async Task<int> RunAsync(
+        CommandLineOptions options, Func<OtherSections, OtherSections> addSections, BuildApplication build)
     {
         using var signals = new StopSignals(TimeProvider.System);
-        var (settings, source) = Settings.Load(options);
+        var (settings, source) = Settings.Load(options, addSections);
         if (options.PrintConfig || options.CheckConfig)
         {
             return CommandLine.Show(source, settings.Warnings, options.PrintConfig);
