@@ -74,8 +74,10 @@ public sealed class OtherSectionTests
         { "Kestrel: { Limits: { Http2: { MaxStreamsPerConnection: x } } }",
             ["c.yaml:2: Kestrel.Limits.Http2.MaxStreamsPerConnection: must be a whole number from "] },
         { "Kestrel: { Limits: { Http2: { MaxStreamsPerConnection: 0 } } }", ["c.yaml:2: Kestrel: "] },
-        { "Kestrel: { AddServerHeadr: true }",
-            ["c.yaml:2: Kestrel.AddServerHeadr: unknown key (did you mean \"add-server-header\"?)"] },
+        { "Kestrel: { AddServerHeader: true }",
+            ["c.yaml:2: Kestrel.AddServerHeader: must be left out: no response has the header Server"] },
+        { "Kestrel: { AllowSynchronousIOs: true }",
+            ["c.yaml:2: Kestrel.AllowSynchronousIOs: unknown key (did you mean \"allow-synchronous-io\"?)"] },
     };
 
     [Theory]
@@ -130,11 +132,13 @@ public sealed class OtherSectionTests
         await using var app = await App.StartAsync(yaml, settings => settings.Allow("search"), builder =>
         {
             early = builder.Configuration["service:address"];
+            builder.Configuration["search:title"] = "set";
             builder.Services.AddOptions<SearchOptions>().BindConfiguration("search").ValidateOnStart();
         });
         Assert.Equal("127.0.0.1", early);
         var configuration = app.Services.GetRequiredService<IConfiguration>();
         Assert.Equal("127.0.0.1", configuration["Service:Address"]);
+        Assert.Equal(["set", "a"], [configuration["search:title"], configuration["search:hosts:0"]]);
         Assert.Equal(["a", "b"], configuration.GetSection("search:hosts").Get<List<string>>()!);
         Assert.Equal("two", configuration["search:shards:1:name"]);
         Assert.Null(configuration["search:shards:2:name"]);
@@ -220,7 +224,7 @@ public sealed class OtherSectionTests
     {
         await using var app = await App.StartAsync("""
             Kestrel:
-              AddServerHeader: false
+              AllowSynchronousIO: true
               Limits: { MaxResponseBufferSize: , Http2: { MaxStreamsPerConnection: 7, KeepAlivePingDelay: 00:01:00 } }
             """);
         var limits = app.Services.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits;
@@ -260,6 +264,10 @@ public sealed class OtherSectionTests
         Assert.StartsWith(line, problem, StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", problem, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void A_section_cannot_be_read_twice() => Assert.Throws<ArgumentException>(() => Settings.Read(
+        "c.yaml", Memory, new Dictionary<string, string>(), new CommandLineOptions(), one => one.Allow("http")));
 
     [Fact]
     public async Task A_validation_of_a_team_counts_for_the_object_of_a_section()

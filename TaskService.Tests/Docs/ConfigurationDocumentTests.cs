@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.FileProviders;
 using TaskService.Configuration;
 using TaskService.Hosting;
 using TaskService.Tests.Support;
@@ -55,6 +56,8 @@ public sealed partial class ConfigurationDocumentTests
                     .BindConfiguration("search").ValidateDataAnnotations().ValidateOnStart();
                 builder.Configuration.AddJsonFile("appsettings.json", optional: true);
                 builder.Configuration.AddUserSecrets<Program>();
+                var files = Assert.IsType<PhysicalFileProvider>(builder.Configuration.GetFileProvider());
+                Assert.Equal(AppContext.BaseDirectory, files.Root);
             });
         Assert.True(service.Port > 0);
     }

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Primitives;
-
 namespace TaskService.Configuration;
 
 /// <summary>
@@ -7,7 +5,7 @@ namespace TaskService.Configuration;
 /// is copied: a look-up walks the tree. As the case of letters, hyphens do not count, so that <c>page-size-max</c>
 /// binds to <c>PageSizeMax</c>; the children of a level keep their names.
 /// </summary>
-internal sealed class ConfigSource(ConfigMap root) : IConfigurationSource, IConfigurationProvider
+internal sealed class ConfigSource(ConfigMap root) : ConfigurationProvider, IConfigurationSource
 {
     /// <summary>Whether two names differ only in hyphens and the case of letters.</summary>
     public static bool IsSameName(string a, string b) => WithoutHyphens(a)
@@ -40,13 +38,19 @@ internal sealed class ConfigSource(ConfigMap root) : IConfigurationSource, IConf
 
     public IConfigurationProvider Build(IConfigurationBuilder builder) => this;
 
-    public bool TryGet(string key, out string? value)
+    /// <inheritdoc/>
+    /// <remarks>What code has set counts first.</remarks>
+    public override bool TryGet(string key, out string? value)
     {
+        if (base.TryGet(key, out value))
+        {
+            return true;
+        }
         value = (Find(root, key.Split(ConfigurationPath.KeyDelimiter)) as ConfigScalar)?.Text;
         return value is not null;
     }
 
-    public IEnumerable<string> GetChildKeys(IEnumerable<string> earlierKeys, string? parentPath)
+    public override IEnumerable<string> GetChildKeys(IEnumerable<string> earlierKeys, string? parentPath)
     {
         var level = parentPath is null ? root : Find(root, parentPath.Split(ConfigurationPath.KeyDelimiter));
         var own = level switch
@@ -55,19 +59,7 @@ internal sealed class ConfigSource(ConfigMap root) : IConfigurationSource, IConf
             ConfigList list => list.Items.Select((_, i) => $"{i}"),
             _ => [],
         };
-        return own.Concat(earlierKeys).Order(ConfigurationKeyComparer.Instance);
-    }
-
-    // The file is read once.
-    public IChangeToken GetReloadToken() => new CancellationChangeToken(CancellationToken.None);
-
-    public void Load()
-    {
-    }
-
-    public void Set(string key, string? value)
-    {
-        // What code sets goes to every provider. Those that are made for it keep it.
+        return base.GetChildKeys(own.Concat(earlierKeys), parentPath);
     }
 
     // It is shown by tools that list providers, and must say nothing of what it holds.

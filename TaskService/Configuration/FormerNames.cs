@@ -46,6 +46,7 @@ internal static class FormerNames
         (Handlers, "encoding", "", File),
         (Handlers, "errors", "", File),
         (Handlers, "delay", "", File),
+        ("kestrel", "AddServerHeader", "", "must be left out: no response has the header Server"),
         ("kestrel", "Endpoints", "", "is \"service.urls\" here"),
         ("kestrel", "EndpointDefaults", "", "must be left out: \"service\" has the addresses and their certificate"),
         ("kestrel", "Certificates", "", "is \"service.tls\" here"),

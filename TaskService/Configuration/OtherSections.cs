@@ -18,7 +18,7 @@ internal sealed class OtherSections(ConfigSection root)
     public OtherSections Section<T>(string key)
         where T : class
     {
-        if (OptionsReader.Read<T>(root.Section(root.KeyOf(key))).Options is { } options)
+        if (OptionsReader.Read<T>(Open(key)).Options is { } options)
         {
             services.Add(services => services
                 .AddSingleton<IOptionsFactory<T>>(provider => ActivatorUtilities
@@ -35,7 +35,7 @@ internal sealed class OtherSections(ConfigSection root)
     /// <param name="reader">A service that is there when something reads it; null when that cannot be known.</param>
     public OtherSections Allow(string key, Type? reader = null)
     {
-        var section = root.Section(root.KeyOf(key));
+        var section = Open(key);
         if (section.Hidden().Count > 0 && reader is not null)
         {
             services.Add(services => services.AddOptions<ReadSection>(key)
@@ -50,7 +50,7 @@ internal sealed class OtherSections(ConfigSection root)
     public OtherSections Configure<T>(string key)
         where T : class
     {
-        var section = root.Section(root.KeyOf(key));
+        var section = Open(key);
         if (section.Keys.Any())
         {
             var values = OptionsReader.Read<T>(section).Values;
@@ -61,6 +61,10 @@ internal sealed class OtherSections(ConfigSection root)
 
     /// <summary>Registers what the sections have become.</summary>
     public void AddTo(IServiceCollection collection) => services.ForEach(add => add(collection));
+
+    private ConfigSection Open(string key) => root.Below(root.KeyOf(key)) is null
+        ? root.Section(root.KeyOf(key))
+        : throw new ArgumentException($"the section \"{key}\" is read already", nameof(key));
 
     /// <summary>What else is registered for the options, such as a validation, is done with the object.</summary>
     private sealed class ReadOptionsFactory<T>(

@@ -82,7 +82,10 @@ internal static class Server
         // Bodies are limited where they are read, so that a client that sends too much gets a response.
         limits.MaxRequestBodySize = null;
         limits.MaxRequestLineSize = http.RequestLineBytesMax;
-        limits.MaxRequestBufferSize = Math.Max(limits.MaxRequestBufferSize ?? 0, http.RequestLineBytesMax);
+        if (limits.MaxRequestBufferSize is { } bytes)
+        {
+            limits.MaxRequestBufferSize = Math.Max(bytes, http.RequestLineBytesMax);
+        }
         limits.MaxRequestHeadersTotalSize = http.HeaderBytesMax;
         limits.MaxRequestHeaderCount = http.HeadersMax;
         limits.MaxConcurrentConnections = http.ConnectionsMax;
