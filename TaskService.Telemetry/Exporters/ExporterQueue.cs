@@ -242,11 +242,11 @@ public sealed class ExporterQueue : IAsyncDisposable
     {
         if (failures > 0)
         {
-            if (call.Exception?.InnerException is ExporterBusyException { RetryDelayMin: var asked }
-                && asked > TimeSpan.Zero)
+            if (call.Exception?.InnerException is ExporterBusyException { RetryDelayMin: var requested }
+                && requested > TimeSpan.Zero)
             {
                 // Shutdown does not shorten the delay of a throttling receiver.
-                var bounded = asked < settings.RetryTimeMax ? asked : settings.RetryTimeMax;
+                var bounded = requested < settings.RetryTimeMax ? asked : settings.RetryTimeMax;
                 await Task.Delay(bounded, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             var isClosing = stopping.IsCancellationRequested;

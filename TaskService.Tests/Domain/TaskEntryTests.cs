@@ -24,7 +24,7 @@ public sealed class TaskEntryTests
     }
 
     [Fact]
-    public void No_text_holds_what_some_engine_cannot_keep()
+    public void No_text_has_characters_that_an_engine_cannot_store()
     {
         // Not as arguments of attributes, which lose lone surrogates.
         foreach (var text in new[] { "a\0b", "\ud800", "x\udc00", "\udc00\ud800", "\ud83d\ude00\ud83d" })

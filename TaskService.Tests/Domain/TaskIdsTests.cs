@@ -67,7 +67,7 @@ public sealed class TaskIdsTests
     [InlineData("01a1fc7962d17685ce78e3369b720b8a")]
     [InlineData("01a1fc7962d17685ae78e3369b720b8a0")]
     [InlineData("zza1fc7962d17685ae78e3369b720b8a")]
-    public void Only_ids_that_this_code_made_count(string id) =>
+    public void Only_generated_ids_raise_the_start(string id) =>
         Assert.False(new TaskIds(TimeProvider.System).StartAbove(id));
 
     [Theory]

@@ -8,7 +8,7 @@ namespace TaskService.Tests.Domain;
 public sealed class TodoListServiceTests
 {
     [Fact]
-    public async Task New_ids_are_higher_than_all_that_are_stored_among_ids_that_others_made()
+    public async Task New_ids_are_higher_than_all_stored_ids_even_among_foreign_ones()
     {
         await using var store = new MemoryTaskStore();
         var future = new TaskIds(new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(1))).Next();

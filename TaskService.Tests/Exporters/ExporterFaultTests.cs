@@ -23,7 +23,7 @@ public sealed class ExporterFaultTests
     [InlineData("429")]
     [InlineData("500")]
     [InlineData("400")]
-    public async Task Requests_are_answered_and_no_record_is_lost_uncounted(string fault)
+    public async Task Requests_succeed_and_every_lost_record_is_counted(string fault)
     {
         using var hits = new LimitHits();
         await using var receiver = await FailingReceiver.StartAsync(fault);
@@ -55,7 +55,7 @@ public sealed class ExporterFaultTests
     }
 
     [Fact]
-    public async Task A_receiver_that_comes_back_gets_what_waits_once()
+    public async Task A_receiver_that_recovers_gets_the_queued_records_once()
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -78,7 +78,7 @@ public sealed class ExporterFaultTests
     [Theory]
     [InlineData("traces")]
     [InlineData("metrics")]
-    public async Task Each_signal_is_given_up_after_its_own_time(string signal)
+    public async Task Each_signal_has_its_own_timeout(string signal)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -100,7 +100,7 @@ public sealed class ExporterFaultTests
     }
 
     [Fact]
-    public async Task The_time_of_the_signal_may_be_longer_than_that_of_the_exporter()
+    public async Task The_timeout_of_a_signal_may_be_longer_than_that_of_the_exporter()
     {
         using var hits = new LimitHits();
         await using var slow = await FailingReceiver.StartAsync("half-open");

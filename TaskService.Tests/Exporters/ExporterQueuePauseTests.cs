@@ -26,7 +26,7 @@ public sealed class ExporterQueuePauseTests
     private volatile bool isOver;
 
     [Fact]
-    public async Task The_next_call_comes_after_the_pause_which_has_a_limit()
+    public async Task The_retry_comes_after_the_requested_delay_which_has_a_limit()
     {
         using var exporter = new ScriptedExporter((call, _) => call switch
         {
@@ -50,7 +50,7 @@ public sealed class ExporterQueuePauseTests
     }
 
     [Fact]
-    public async Task The_pause_is_kept_when_the_batch_that_it_was_asked_for_is_dropped()
+    public async Task The_requested_delay_also_applies_after_its_batch_is_dropped()
     {
         using var exporter = new ScriptedExporter(BusyOnce);
         await using var queue = QueueOf(exporter, Settings with { AttemptsMax = 1, BatchRecordsMax = 1 });
@@ -63,7 +63,7 @@ public sealed class ExporterQueuePauseTests
     }
 
     [Fact]
-    public async Task Closing_does_not_shorten_the_pause()
+    public async Task Shutdown_does_not_shorten_the_requested_delay()
     {
         using var exporter = new ScriptedExporter(BusyOnce);
         await using var queue = QueueOf(exporter, Settings);
@@ -77,7 +77,7 @@ public sealed class ExporterQueuePauseTests
     }
 
     [Fact]
-    public async Task The_pause_does_not_hold_up_the_end_of_closing()
+    public async Task The_requested_delay_does_not_lengthen_shutdown()
     {
         using var exporter = new ScriptedExporter(BusyOnce);
         await using var queue = QueueOf(exporter, Settings with { CloseTimeMax = Soon });

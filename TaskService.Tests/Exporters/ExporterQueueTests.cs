@@ -28,7 +28,7 @@ public sealed class ExporterQueueTests
     public static TheoryData<string> Hangs => ["heeds its token", "ignores its token", "blocks its thread"];
 
     [Fact]
-    public async Task Everything_is_sent_in_order_and_no_batch_is_larger_than_allowed()
+    public async Task Records_are_sent_in_order_and_no_batch_is_larger_than_its_limit()
     {
         using var exporter = ScriptedExporter.Working();
         await using (var queue = QueueOf(exporter, Settings with { BatchRecordsMax = 64 }))
@@ -42,7 +42,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task A_full_batch_is_not_held_back_and_another_goes_after_the_time_to_gather()
+    public async Task A_full_batch_is_sent_at_once_and_another_after_the_linger()
     {
         var time = new HeldTime(due => due == 2 * Never);
         using var exporter = ScriptedExporter.Working();
@@ -85,7 +85,7 @@ public sealed class ExporterQueueTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task What_fails_is_sent_again_in_order_and_once(string how)
+    public async Task A_failed_batch_is_retried_in_order_and_arrives_once(string how)
     {
         using var exporter = new ScriptedExporter((call, cancel) => (call % 4, how) switch
         {
@@ -104,7 +104,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task A_batch_that_failed_too_often_is_dropped_and_the_next_is_sent()
+    public async Task A_batch_is_dropped_after_its_last_attempt_and_the_next_is_sent()
     {
         using var counted = new CountedDrops("failing");
         using var exporter = new ScriptedExporter(
@@ -135,7 +135,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task Pauses_double_up_to_their_limit_also_over_batches_and_are_not_all_the_same()
+    public async Task Backoff_doubles_up_to_its_limit_across_batches_with_jitter()
     {
         var (min, max) = (TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(8));
         var time = new HeldTime(due => due >= min && due <= max);
@@ -160,7 +160,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task A_call_that_ends_after_its_time_counts_and_no_other_begins_before()
+    public async Task A_call_that_succeeds_after_its_timeout_counts_and_calls_never_overlap()
     {
         var gate = new TaskCompletionSource();
         var wasCancelled = false;
@@ -179,7 +179,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task A_batch_is_dropped_while_a_call_hangs_and_those_after_it_are_sent_when_that_ends()
+    public async Task A_batch_is_dropped_while_a_call_hangs_and_later_ones_are_sent_when_it_ends()
     {
         var gate = new TaskCompletionSource();
         using var exporter = new ScriptedExporter((call, _) => call == 1 ? gate.Task : Task.CompletedTask);
@@ -199,7 +199,7 @@ public sealed class ExporterQueueTests
 
     [Theory]
     [MemberData(nameof(Hangs))]
-    public async Task An_exporter_that_hangs_holds_nobody_up_neither_in_posting_nor_in_closing(string how)
+    public async Task An_exporter_that_hangs_blocks_neither_posts_nor_shutdown(string how)
     {
         using var gate = new ManualResetEventSlim();
         var end = new TaskCompletionSource();
@@ -226,7 +226,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task Closing_sends_what_waits_without_gathering_or_a_long_pause()
+    public async Task Shutdown_flushes_the_queue_without_linger_or_long_backoff()
     {
         var time = new HeldTime(due => due >= Never);
         using var exporter = new ScriptedExporter(
@@ -249,7 +249,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task A_record_that_comes_after_the_end_is_counted_and_not_sent()
+    public async Task A_record_after_shutdown_is_counted_and_not_sent()
     {
         using var counted = new CountedDrops("closed");
         using var exporter = ScriptedExporter.Working();
@@ -265,7 +265,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task Drops_that_go_on_are_said_once_and_their_end_when_none_came_for_a_second()
+    public async Task Drops_are_reported_once_and_their_end_after_a_second_without_drops()
     {
         var time = new HeldTime(due => due == ExporterDrops.QuietTimeMin);
         var gate = new TaskCompletionSource();
@@ -289,7 +289,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task Whatever_warnings_and_listeners_throw_records_still_go()
+    public async Task Exceptions_of_warnings_and_listeners_do_not_stop_the_queue()
     {
         using var counted = new CountedDrops("broken") { Throws = true };
         using var exporter = new ScriptedExporter(
@@ -306,7 +306,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task Only_what_runs_for_the_exporter_is_known_as_such_and_in_no_operation()
+    public async Task Only_code_of_the_exporter_is_marked_as_exporting_and_outside_of_operations()
     {
         var seen = new ConcurrentQueue<(bool IsSending, Operation? Current)>();
         Operation.Current = OperationSource.Off.StartRequest("request", null);
@@ -325,7 +325,7 @@ public sealed class ExporterQueueTests
     }
 
     [Fact]
-    public async Task The_books_balance_at_every_moment_whatever_the_exporter_does()
+    public async Task At_any_time_produced_is_sent_plus_queued_plus_dropped()
     {
         const int each = 5_000;
         using var exporter = new ScriptedExporter(async (call, _) =>

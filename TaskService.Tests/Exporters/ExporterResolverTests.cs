@@ -18,7 +18,7 @@ public sealed class ExporterResolverTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
-    public async Task A_name_server_that_never_answers_delays_no_request_and_no_record_is_lost_uncounted()
+    public async Task A_name_server_that_hangs_delays_no_request_and_every_lost_record_is_counted()
     {
         using var nameServer = Listen();
         await File.WriteAllTextAsync(

@@ -62,7 +62,7 @@ public sealed class JsonEventTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_written_of_a_batch_that_comes_again_is_not_written_again()
+    public async Task A_retry_does_not_write_events_twice()
     {
         using var target = new FullTarget();
         using var exporter = new JsonEventExporter(target);

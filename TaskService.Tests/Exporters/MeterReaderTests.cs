@@ -10,7 +10,7 @@ public sealed class MeterReaderTests : IDisposable
     public void Dispose() => meter.Dispose();
 
     [Fact]
-    public void What_is_lost_is_counted_where_it_is_seen()
+    public void Lost_measurements_are_counted_in_a_visible_metric()
     {
         using var seen = new MeterReader(["TaskService.Telemetry"]);
         using var meter = new Meter("Lost");
@@ -65,7 +65,7 @@ public sealed class MeterReaderTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_longer_observed_is_not_repeated()
+    public void A_value_that_is_no_longer_observed_is_not_repeated()
     {
         List<Measurement<int>> now = [new(1, new KeyValuePair<string, object?>("disk", "a")), new(2)];
         meter.CreateObservableGauge("free", () => now);
@@ -77,7 +77,7 @@ public sealed class MeterReaderTests : IDisposable
     }
 
     [Fact]
-    public void An_observed_counter_is_told_as_its_change()
+    public void An_observed_counter_is_reported_as_a_delta()
     {
         var total = 100L;
         meter.CreateObservableCounter("gc", () => total);
@@ -94,7 +94,7 @@ public sealed class MeterReaderTests : IDisposable
     }
 
     [Fact]
-    public void Every_value_of_a_histogram_is_told_once_and_seconds_as_milliseconds()
+    public void Every_value_of_a_histogram_is_reported_once_and_seconds_as_milliseconds()
     {
         var seconds = meter.CreateHistogram<double>("duration", "s");
         var bytes = meter.CreateHistogram<int>("size", "By");
@@ -162,7 +162,7 @@ public sealed class MeterReaderTests : IDisposable
     }
 
     [Fact]
-    public void What_is_no_number_and_who_fails_are_counted_as_dropped_and_hold_up_nobody()
+    public void Invalid_values_and_failing_instruments_are_counted_as_dropped_and_block_no_others()
     {
         var fails = false;
         meter.CreateObservableGauge("bad", () => fails ? throw new InvalidOperationException("bad") : 1);

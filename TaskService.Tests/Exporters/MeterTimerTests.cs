@@ -38,7 +38,7 @@ public sealed class MeterTimerTests : IDisposable
     public void Dispose() => listener.Dispose();
 
     [Fact]
-    public async Task Whatever_the_exporter_and_a_listener_throw_meters_are_sent_again_and_it_ends_well()
+    public async Task Exceptions_of_exporters_and_listeners_stop_neither_the_timer_nor_shutdown()
     {
         var exporter = new SomeMeters(_ => throw new IOException("no meters"));
         await using (var telemetry = Open(exporter))
@@ -52,7 +52,7 @@ public sealed class MeterTimerTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_measured_while_meters_are_sent_is_sent_at_the_end()
+    public async Task Measurements_during_an_export_are_sent_at_shutdown()
     {
         var held = new TaskCompletionSource();
         var exporter = new SomeMeters(_ => held.Task);
@@ -65,7 +65,7 @@ public sealed class MeterTimerTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_may_take_its_time_has_not_failed_before()
+    public async Task An_export_within_its_timeout_has_not_failed()
     {
         using var slow = new PeriodicTimer(TimeSpan.FromMilliseconds(2_500));
         var exporter = new SomeMeters(async cancel => await slow.WaitForNextTickAsync(cancel))

@@ -17,7 +17,7 @@ public sealed class MetricNameTests
     }
 
     [Fact]
-    public void A_method_that_a_client_made_up_makes_no_name_of_its_own() =>
+    public void An_unknown_method_makes_no_name_of_its_own() =>
         Assert.Equal(
             ["route", "_OTHER", "/tasks", "405"],
             FlatOf("request", new("method", "BREW"), new("route", "/tasks"), new("status", 405)));
@@ -43,7 +43,7 @@ public sealed class MetricNameTests
         Assert.Equal(name, string.Join('|', FlatOf(type, new Field("query", "SELECT a FROM t"))));
 
     [Fact]
-    public void However_many_queries_there_are_each_is_named_by_what_it_does()
+    public void Any_number_of_queries_keep_their_names()
     {
         for (var i = 0; i < 2_500; i++)
         {
@@ -72,7 +72,7 @@ public sealed class MetricNameTests
     [InlineData("DELETE FROM t WHERE (a, b) IN ((1, 2), (3, 4))", "DELETE FROM t WHERE (a, b) IN (?)")]
     [InlineData("CALL f(@name, $1, :name, %(name)s, %s, ?, ?1)", "CALL f(?, ?, ?, ?, ?, ?, ?)")]
     [InlineData("CALL f(@@version, a::text, $1::int)", "CALL f(@@version, a::text, ?::int)")]
-    public void What_differs_between_queries_of_a_kind_is_left_out(string query, string simplified) =>
+    public void Columns_values_and_blanks_of_a_query_are_left_out(string query, string simplified) =>
         Assert.Equal(simplified, MetricName.Simplify(query));
 
     [Theory]
@@ -96,7 +96,7 @@ public sealed class MetricNameTests
     [InlineData("$a$ ")]
     [InlineData("'")]
     [InlineData("(")]
-    public void A_query_that_was_made_to_take_long_does_not(string piece)
+    public void A_hostile_query_is_simplified_in_bounded_time(string piece)
     {
         var name = MetricName.Simplify("x " + string.Concat(Enumerable.Repeat(piece, 1_000_000)));
         // What the name is when time runs out begins otherwise.

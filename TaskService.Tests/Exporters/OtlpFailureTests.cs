@@ -23,7 +23,7 @@ public sealed class OtlpFailureTests
     [InlineData(13, true)]
     [InlineData(16, true)]
     [InlineData(16, false)]
-    public async Task What_gRPC_refuses_is_dropped_and_what_comes_then_arrives(int status, bool byHeadersAlone)
+    public async Task A_batch_refused_by_gRPC_is_dropped_and_later_ones_arrive(int status, bool byHeadersAlone)
     {
         using var hits = new LimitHits();
         await using var receiver = await OtlpReceiver.StartAsync();
@@ -46,7 +46,7 @@ public sealed class OtlpFailureTests
     [InlineData(14, true)]
     [InlineData(14, false)]
     [InlineData(15, true)]
-    public async Task What_gRPC_does_not_take_for_a_while_arrives_once_later(int status, bool byHeadersAlone)
+    public async Task A_batch_with_a_retryable_gRPC_status_arrives_once_later(int status, bool byHeadersAlone)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         receiver.FailsByHeadersAlone = byHeadersAlone;
@@ -62,7 +62,7 @@ public sealed class OtlpFailureTests
     [InlineData(8, true)]
     [InlineData(8, false)]
     [InlineData(14, true)]
-    public async Task A_gRPC_receiver_that_is_full_is_not_asked_before_the_time_that_it_names(
+    public async Task RESOURCE_EXHAUSTED_with_RetryInfo_is_retried_after_its_delay(
         int status, bool isPadded)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
@@ -80,7 +80,7 @@ public sealed class OtlpFailureTests
     [InlineData("none")]
     [InlineData("cut off")]
     [InlineData("no base64")]
-    public async Task A_gRPC_receiver_that_is_full_and_names_no_time_refuses(string detail)
+    public async Task RESOURCE_EXHAUSTED_without_RetryInfo_is_not_retried(string detail)
     {
         using var hits = new LimitHits();
         await using var receiver = await OtlpReceiver.StartAsync();
@@ -103,7 +103,7 @@ public sealed class OtlpFailureTests
     [Theory]
     [InlineData(429)]
     [InlineData(503)]
-    public async Task A_receiver_is_not_asked_before_the_seconds_of_Retry_After(int status)
+    public async Task No_retry_is_sent_before_the_seconds_of_Retry_After(int status)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         receiver.FailureHeaders.RetryAfter = "1";
@@ -115,7 +115,7 @@ public sealed class OtlpFailureTests
     }
 
     [Fact]
-    public async Task A_receiver_is_not_asked_before_the_date_of_Retry_After()
+    public async Task No_retry_is_sent_before_the_date_of_Retry_After()
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         await using var service = await StartAsync("otlp", $"endpoint: '{receiver.HttpEndpoint}'");

@@ -79,7 +79,8 @@ public sealed class OtlpTests
     [Theory]
     [InlineData("GET", "/nowhere", "GET", "GET", null)]
     [InlineData("SHOUT", "/tasks", "HTTP /tasks", "_OTHER", "SHOUT")]
-    public async Task Names_of_spans_are_few(string method, string path, string name, string known, string? original)
+    public async Task Names_of_spans_have_low_cardinality(
+        string method, string path, string name, string known, string? original)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         await using var service = await StartAsync(receiver, "trace-probability: 1");
@@ -111,7 +112,7 @@ public sealed class OtlpTests
     }
 
     [Fact]
-    public async Task A_call_of_a_client_is_the_span_that_the_other_side_has_for_its_parent()
+    public async Task A_call_of_a_client_is_the_parent_span_of_the_called_service()
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         await using var first = await StartAppAsync(receiver);
@@ -131,7 +132,7 @@ public sealed class OtlpTests
     }
 
     [Fact]
-    public async Task A_call_that_nobody_answers_is_an_error_without_a_status()
+    public async Task A_call_without_a_response_is_an_error_without_a_status()
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         await using var app = await StartAppAsync(receiver);
@@ -169,7 +170,7 @@ public sealed class OtlpTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public async Task What_is_not_taken_for_a_while_arrives_once_later(int status)
+    public async Task A_batch_with_a_retryable_status_arrives_once_later(int status)
     {
         await using var receiver = await OtlpReceiver.StartAsync();
         receiver.Answers.Enqueue(status);
@@ -187,7 +188,7 @@ public sealed class OtlpTests
     [InlineData(408)]
     [InlineData(413)]
     [InlineData(500)]
-    public async Task What_is_refused_is_dropped_and_counted_and_what_comes_then_arrives(int status)
+    public async Task A_refused_batch_is_dropped_and_counted_and_later_ones_arrive(int status)
     {
         using var hits = new LimitHits();
         await using var receiver = await OtlpReceiver.StartAsync();

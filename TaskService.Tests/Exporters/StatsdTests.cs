@@ -105,7 +105,7 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
-    public async Task What_meters_measure_arrives_as_counters_gauges_and_timers()
+    public async Task Measurements_of_meters_arrive_as_counters_gauges_and_timers()
     {
         using var meter = new Meter("Test.Statsd");
         var bytes = meter.CreateCounter<long>("io.bytes");
@@ -126,7 +126,7 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
-    public async Task Meters_with_nothing_to_tell_send_nothing()
+    public async Task Meters_without_measurements_send_nothing()
     {
         using var silent = Exporter();
         await silent.SendMetersAsync(Limit);
@@ -150,7 +150,7 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
-    public async Task A_receiver_that_was_away_gets_what_is_sent_when_it_is_back()
+    public async Task A_receiver_that_restarts_gets_later_packets()
     {
         var port = PortOf(receiver);
         using var exporter = Exporter();
@@ -165,7 +165,7 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_that_failed_in_the_middle_goes_on_where_it_failed_and_nothing_comes_twice()
+    public async Task A_retry_continues_a_batch_where_it_failed_without_duplicates()
     {
         Assert.SkipWhen(!Socket.OSSupportsIPv6, "no IPv6");
         using var own = new Socket(SocketType.Dgram, ProtocolType.Udp) { DualMode = true };
@@ -198,7 +198,7 @@ public sealed class StatsdTests : IDisposable
     }
 
     [Fact]
-    public async Task Measurements_that_a_receiver_never_gets_are_told_by_nobody_but_later_ones_arrive()
+    public async Task Measurements_lost_by_UDP_are_not_reported_and_later_ones_arrive()
     {
         using var meter = new Meter("Test.Statsd.Dead");
         var counter = meter.CreateCounter<int>("n");

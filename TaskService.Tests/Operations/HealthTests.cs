@@ -20,7 +20,7 @@ public sealed class HealthTests
     }
 
     [Fact]
-    public async Task A_stopping_service_is_live_but_not_ready_closes_connections_and_still_answers()
+    public async Task During_shutdown_it_is_live_but_not_ready_and_still_responds()
     {
         // The delay is the time that balancers have; the test needs it only to be longer than a few requests.
         await using var service = await RunningService.StartAsync(service: "pre-stop-delay-ms: 3000");

@@ -12,7 +12,7 @@ namespace TaskService.Tests.Operations;
 public sealed class OperationFlowTests
 {
     [Fact]
-    public async Task An_operation_can_be_laid_down_and_taken_up_again_where_it_does_not_come_by_itself()
+    public async Task An_operation_can_be_suspended_and_restored_where_the_context_is_lost()
     {
         await using var events = new EventFile();
         var operation = events.Telemetry.Start("request");
@@ -64,7 +64,7 @@ public sealed class OperationFlowTests
     }
 
     [Fact]
-    public async Task Where_nothing_is_configured_everything_can_be_called_and_an_exception_goes_on()
+    public async Task Without_configuration_all_calls_work_and_exceptions_are_rethrown()
     {
         using var request = OperationSource.Off.StartRequest("id", null);
         using var child = Operation.Start(".sql");
@@ -86,7 +86,7 @@ public sealed class OperationFlowTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Whether_anyone_reads_it_or_not_a_child_writes_nothing_into_its_request(bool isRead)
+    public async Task With_and_without_readers_a_child_sets_no_field_of_its_request(bool isRead)
     {
         var settings = new TelemetrySettings { Statistics = isRead };
         await using var telemetry = new TelemetrySystem(settings, (_, _, _) => { });
@@ -129,7 +129,7 @@ public sealed class OperationFlowTests
     }
 
     [Fact]
-    public async Task Whatever_is_run_as_an_operation_leaves_its_failure_and_what_is_thrown_goes_on()
+    public async Task An_exception_in_an_operation_is_recorded_and_rethrown()
     {
         Func<Task>[] runs =
         [
@@ -170,7 +170,7 @@ public sealed class OperationFlowTests
     }
 
     [Fact]
-    public async Task What_an_exporter_logs_and_does_brings_forth_no_events()
+    public async Task Logs_and_operations_of_an_exporter_make_no_events()
     {
         using var directory = new TemporaryDirectory();
         using var logs = new LogSystem(new LogSettings(

@@ -27,7 +27,7 @@ public sealed class OperationIdTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Ids_of_later_seconds_come_later_in_their_order()
+    public async Task Ids_of_later_seconds_sort_later()
     {
         var ids = new List<string>();
         await Until.TrueAsync(
@@ -45,7 +45,7 @@ public sealed class OperationIdTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_id_that_is_given_is_used_and_inherited()
+    public async Task A_given_id_is_used_and_inherited()
     {
         using (events.Telemetry.Start("request", "outer"))
         {

@@ -64,7 +64,7 @@ public sealed class OperationTests : IAsyncLifetime
         });
 
     [Fact]
-    public async Task What_is_set_after_the_end_or_makes_no_sense_is_ignored_and_counted()
+    public async Task Changes_that_are_late_or_invalid_are_ignored_and_counted()
     {
         using var hits = new LimitHits();
         var operation = events.Telemetry.Start("work");
@@ -110,7 +110,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public Task A_value_takes_the_place_of_what_was_below_it() => AssertBodyAsync(
+    public Task A_value_replaces_the_fields_below_it() => AssertBodyAsync(
         """{"a":1}""",
         operation =>
         {
@@ -120,7 +120,7 @@ public sealed class OperationTests : IAsyncLifetime
         });
 
     [Fact]
-    public async Task More_fields_and_items_than_there_is_room_for_are_left_out_and_counted()
+    public async Task Fields_and_items_beyond_the_limits_are_ignored_and_counted()
     {
         using var hits = new LimitHits();
         var fields = Enumerable.Range(0, FieldList.ItemsMax + 5).ToList();
@@ -149,7 +149,7 @@ public sealed class OperationTests : IAsyncLifetime
     [InlineData("test.foo", ".foo.bar", "test.foo.bar", true)]
     [InlineData("request.sql", ".sql", "request.sql", true)]
     [InlineData("request", "^.x", "request.x", true)]
-    public async Task A_name_says_whose_child_it_is(string outer, string name, string type, bool sameId)
+    public async Task A_name_determines_the_parent(string outer, string name, string type, bool sameId)
     {
         using (events.Telemetry.Start(outer))
         {
@@ -164,7 +164,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_child_of_nobody_is_called_without_the_dot()
+    public async Task An_operation_without_a_parent_is_named_without_the_dot()
     {
         events.Telemetry.Start(".sql").Dispose();
         events.Telemetry.Start("^.sql").Dispose();
@@ -186,7 +186,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Outside_of_any_operation_what_is_set_and_timed_is_nothing_and_no_error()
+    public async Task Outside_of_operations_changes_and_timings_are_ignored()
     {
         Assert.Null(Operation.Current);
         Operation.Current?.Set("a", 1);
@@ -206,7 +206,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_exception_is_recorded_and_goes_on_and_the_events_are_there()
+    public async Task An_exception_is_recorded_and_rethrown_and_the_events_are_complete()
     {
         await Assert.ThrowsAsync<InvalidDataException>(async () =>
         {
@@ -239,7 +239,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_goes_on_after_its_request_is_no_child_by_name_and_nothing_that_ended_is_current()
+    public async Task Work_that_outlives_its_request_is_no_child_and_no_ended_operation_is_current()
     {
         var request = events.Telemetry.Start("request");
         var inner = Operation.Start(".inner");
@@ -254,7 +254,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Operations_of_one_name_within_each_other_keep_their_own_data()
+    public async Task Nested_operations_of_one_name_keep_their_own_data()
     {
         using (events.Telemetry.Start("request"))
         using (Operation.Start(".sql"))
@@ -273,7 +273,7 @@ public sealed class OperationTests : IAsyncLifetime
     }
 
     [Fact]
-    public Task A_decimal_is_text_a_date_a_day_a_time_seconds_and_what_cannot_be_shown_a_name() => AssertBodyAsync(
+    public Task A_decimal_is_text_a_date_a_day_a_time_seconds_and_an_unconvertible_object_its_type() => AssertBodyAsync(
         """{"d":"6.66","day":"2013-12-10","at":1386633600.5,"utc":1386633600,"nan":"NaN","l":[1,[null,"x"]],"self":"""
         + $"\"{typeof(Broken).FullName}\"}}",
         operation =>
@@ -288,7 +288,7 @@ public sealed class OperationTests : IAsyncLifetime
         });
 
     [Fact]
-    public Task A_list_that_holds_itself_has_an_end() => AssertBodyAsync(
+    public Task A_list_that_contains_itself_is_cut() => AssertBodyAsync(
         """{"self":[1,[1,[1,[1,"System.Object[]"]]]],"many":1000}""",
         operation =>
         {

@@ -12,7 +12,7 @@ public sealed class SampleTests
     [InlineData("request", "..")]
     [InlineData("request", "^")]
     [InlineData("request", "nobody")]
-    public async Task A_quarter_of_a_type_is_about_a_quarter(string type, string of)
+    public async Task A_rate_of_a_quarter_samples_about_a_quarter_of_a_type(string type, string of)
     {
         await using var events = new EventFile((type, new Sample(of, 0.25)));
         for (var i = 0; i < 1_000; i++)
@@ -26,7 +26,7 @@ public sealed class SampleTests
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, 500)]
-    public async Task A_rate_of_0_is_none_and_of_1_is_all(double rate, int count)
+    public async Task A_sampling_rate_of_0_is_none_and_of_1_is_all(double rate, int count)
     {
         await using var events = new EventFile(("request", new Sample(".", rate)));
         for (var i = 0; i < 500; i++)
@@ -37,7 +37,7 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public async Task The_coin_of_the_parent_keeps_all_children_of_a_type_or_none_of_them()
+    public async Task The_sampling_decision_of_the_parent_applies_to_all_children_of_a_type()
     {
         await using var events = new EventFile(
             ("request.sql", new Sample("..", 0.25)), ("request.http", new Sample("..", 0.5)));
@@ -50,7 +50,7 @@ public sealed class SampleTests
     [Theory]
     [InlineData("^")]
     [InlineData("request")]
-    public async Task The_coin_of_another_keeps_all_that_ask_it_or_none(string of)
+    public async Task The_sampling_decision_of_another_operation_applies_to_all_that_refer_to_it(string of)
     {
         await using var events = new EventFile(
             ("request.sql", new Sample(of, 0.25)), ("request.http", new Sample(of, 0.25)));
@@ -66,7 +66,7 @@ public sealed class SampleTests
     [Theory]
     [InlineData("^")]
     [InlineData("request")]
-    public async Task Each_type_has_its_own_rate_of_a_coin_that_is_shared(string of)
+    public async Task Each_type_has_its_own_rate_of_a_shared_sampling_decision(string of)
     {
         await using var events = new EventFile(("request.sql", new Sample(of, 1)), ("request.http", new Sample(of, 0)));
         var kept = await ChildrenAsync(events, parents: 20);
@@ -96,7 +96,7 @@ public sealed class SampleTests
     [InlineData("..", ".memcache")]
     [InlineData("nobody.there", ".memcache")]
     [InlineData("", ".memcache")]
-    public async Task Its_own_name_an_unknown_one_and_a_parent_that_is_not_there_are_a_coin_for_each(
+    public async Task The_own_name_an_unknown_one_or_a_missing_parent_is_a_decision_for_each(
         string of, string name)
     {
         await using var events = new EventFile();
@@ -113,7 +113,7 @@ public sealed class SampleTests
     [InlineData("request.memcache")]
     [InlineData(".")]
     [InlineData("nobody.there")]
-    public async Task Within_a_request_its_own_name_and_an_unknown_one_are_a_coin_for_each_too(string of)
+    public async Task Within_a_request_the_own_name_or_an_unknown_one_is_a_decision_for_each_too(string of)
     {
         await using var events = new EventFile(("request.memcache", new Sample(of, 0.25)));
         for (var i = 0; i < 100; i++)

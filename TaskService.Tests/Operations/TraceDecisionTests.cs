@@ -14,7 +14,7 @@ public sealed class TraceDecisionTests
     [InlineData(1, 10_000, 10_000, 10_000)]
     // Within six standard deviations.
     [InlineData(0.001, 1_000_000, 810, 1_190)]
-    public async Task As_many_traces_are_recorded_as_the_probability_says(
+    public async Task Traces_are_sampled_with_the_probability(
         double probability, int requests, int min, int max)
     {
         await using (var telemetry = SystemWith(probability, spans))
@@ -28,7 +28,7 @@ public sealed class TraceDecisionTests
     }
 
     [Fact]
-    public async Task Of_a_trace_all_operations_are_recorded_or_none()
+    public async Task A_sampling_decision_applies_to_all_operations_of_a_trace()
     {
         await using (var telemetry = SystemWith(0.5, spans))
         {
@@ -48,7 +48,7 @@ public sealed class TraceDecisionTests
     }
 
     [Fact]
-    public async Task Each_of_two_exporters_gets_every_trace_that_is_recorded()
+    public async Task Each_of_two_exporters_gets_every_sampled_trace()
     {
         var others = new ReceivedSpans();
         await using (var telemetry = SystemWith(0.5, spans, others))

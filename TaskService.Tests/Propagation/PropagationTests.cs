@@ -59,7 +59,7 @@ public sealed class PropagationTests
     [InlineData($"00-80f198ee56343ba864fe8b2a57d3eff-7{Span}-01")]
     [InlineData($"00-80f198ee56343ba864fe8b2a57d3efé7-{Span}-01")]
     [InlineData($" 00-{Trace}-{Span}-01")]
-    public void A_malformed_traceparent_says_nothing(string header) =>
+    public void A_malformed_traceparent_is_ignored(string header) =>
         Assert.Null(Read(("traceparent", header), ("tracestate", "a=1")));
 
     [Theory]
@@ -112,7 +112,7 @@ public sealed class PropagationTests
     [InlineData($"80f198ee56343ba864fe8b2a57d3efé7-{Span}-1")]
     [InlineData($"80f198ee56343ba864fe8b2a57d3ef 7-{Span}-1")]
     [InlineData($"{Trace}-{Span}-1,{Trace}-{Span}-1")]
-    public void A_malformed_b3_says_nothing_so_the_many_are_asked(string header)
+    public void A_malformed_b3_is_ignored_and_the_multiple_headers_are_read(string header)
     {
         Assert.Null(Read(("b3", header)));
         Assert.Equal(
@@ -133,7 +133,7 @@ public sealed class PropagationTests
     [InlineData("10", "11", TraceDecision.Deferred)]
     [InlineData(null, "1", TraceDecision.Debug)]
     [InlineData("0", "1", TraceDecision.Debug)]
-    public void The_many_of_B3_may_have_a_decision_with_and_without_a_trace(
+    public void The_multiple_headers_of_B3_may_have_a_decision_with_and_without_a_trace(
         string? sampled, string? flags, TraceDecision decision)
     {
         (string, string?)[] decided = [("X-B3-Sampled", sampled), ("X-B3-Flags", flags)];
@@ -175,11 +175,11 @@ public sealed class PropagationTests
     [InlineData("80f198ee56343ba864fe8b2a57d3eff", Span)]
     [InlineData($"{Trace}0", Span)]
     [InlineData("80f198ee56343ba864fe8b2a57d3-ff7", Span)]
-    public void The_many_of_B3_say_nothing_when_an_id_is_malformed(string trace, string? span) =>
+    public void The_multiple_headers_of_B3_are_ignored_when_an_id_is_malformed(string trace, string? span) =>
         Assert.Null(Read(("X-B3-TraceId", trace), ("X-B3-SpanId", span), ("X-B3-Sampled", "1")));
 
     [Fact]
-    public void W3C_comes_before_b3_and_that_before_the_many()
+    public void W3C_takes_precedence_over_b3_and_that_over_the_multiple_headers()
     {
         (string, string?) w3c = ("traceparent", $"00-{Trace}-{Span}-00");
         (string, string?) single = ("b3", $"{Other}-{Span}-d");
@@ -201,7 +201,7 @@ public sealed class PropagationTests
     [InlineData("a=é", 1, false)]
     [InlineData("a=1\r\nb: 2", 1, false)]
     [InlineData("a=\u007f", 1, false)]
-    public void A_tracestate_is_kept_as_it_came_if_it_is_short_and_printable(string part, int times, bool isKept)
+    public void A_short_and_printable_tracestate_is_kept_as_received(string part, int times, bool isKept)
     {
         var value = string.Concat(Enumerable.Repeat(part, times));
         var remote = Read(("traceparent", $"00-{Trace}-{Span}-01"), ("tracestate", value));
@@ -219,7 +219,7 @@ public sealed class PropagationTests
     [InlineData("a=é", 1, false)]
     [InlineData("a=1\nb: 2", 1, false)]
     [InlineData("a=\0", 1, false)]
-    public void Baggage_is_kept_as_it_came_with_and_without_a_trace(string part, int times, bool isKept)
+    public void Baggage_is_kept_as_received_with_and_without_a_trace(string part, int times, bool isKept)
     {
         var value = string.Concat(Enumerable.Repeat(part, times));
         var kept = isKept ? value : null;
@@ -235,7 +235,7 @@ public sealed class PropagationTests
     }
 
     [Fact]
-    public void Headers_that_say_nothing_cost_six_looks_and_no_memory()
+    public void Requests_without_context_cost_six_header_lookups_and_no_allocation()
     {
         List<string> asked = new(6);
         Func<List<string>, string, string?> get = static (names, name) =>
@@ -276,7 +276,7 @@ public sealed class PropagationTests
 
     [Theory]
     [MemberData(nameof(Choices))]
-    public void What_is_written_is_read_again_as_far_as_the_format_can_say_it(
+    public void A_context_survives_a_round_trip_as_far_as_the_format_allows(
         PropagationFormat format, TraceDecision decision, bool hasParent)
     {
         var context = Context(decision, hasParent);
@@ -295,11 +295,11 @@ public sealed class PropagationTests
     }
 
     [Fact]
-    public void A_format_that_is_none_is_refused() =>
+    public void An_undefined_format_is_refused() =>
         Assert.Throws<ArgumentOutOfRangeException>(() => Write(Context(default, true), (PropagationFormat)3));
 
     [Fact]
-    public void Whatever_comes_is_read_without_an_exception_and_can_be_passed_on()
+    public void Arbitrary_headers_are_read_without_an_exception_and_can_be_propagated()
     {
         const string characters = "00000000000000001dfFgx--,;= \t\r\n\0\u007fé\ud800٣";
         var random = new Random(4711);

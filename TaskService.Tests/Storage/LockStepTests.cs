@@ -26,7 +26,7 @@ public sealed class LockStepTests : IDisposable
     }
 
     [Fact]
-    public async Task Every_engine_answers_every_request_as_the_others_and_the_model_do()
+    public async Task Every_engine_responds_to_every_request_as_the_model_does()
     {
         server = PostgresServer.IsInstalled ? await PostgresServer.StartAsync() : null;
         var given = Environment.GetEnvironmentVariable("TASKSERVICE_TEST_SEED");

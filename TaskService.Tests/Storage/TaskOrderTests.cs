@@ -11,7 +11,7 @@ public sealed class TaskOrderTests
     private static readonly Arbitrary<int[]> Ids = Gen.Choose(0, 4_000).ArrayOf(6_000).ToArbitrary();
 
     [Fact]
-    public void In_whatever_order_places_come_and_go_they_are_listed_in_id_order() =>
+    public void Slots_are_listed_in_id_order_after_any_adds_and_removes() =>
         Prop.ForAll(Ids, numbers =>
         {
             var (order, model) = (new TaskOrder(), new SortedSet<string>(StringComparer.Ordinal));

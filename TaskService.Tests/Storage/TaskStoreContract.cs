@@ -25,7 +25,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_created_can_be_found()
+    public async Task A_created_task_can_be_found()
     {
         var task = new StoredTask("a-1", new TaskEntry
         {
@@ -40,7 +40,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_not_there_is_not_found_updated_or_deleted()
+    public async Task A_missing_task_is_not_found_updated_or_deleted()
     {
         Assert.Null(await store.FindAsync("none", Cancel));
         Assert.Equal(ErrorKind.TaskNotFound, await store.UpdateAsync(Some.Task("none"), null, Cancel));
@@ -99,7 +99,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_revision_is_another_one_after_each_change_and_the_same_without()
+    public async Task The_revision_differs_after_each_change_and_only_then()
     {
         var seen = new List<long?> { store.Revision };
         await store.CreateAsync(Some.Task("a", "first"), null, Cancel);
@@ -176,7 +176,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     [InlineData(0, 9)]
     [InlineData(-10, -1)]
     [InlineData(-20, -19)]
-    public async Task A_bound_between_two_microseconds_lets_through_the_first(long dueTicks, long boundTicks)
+    public async Task A_bound_between_two_microseconds_includes_the_first(long dueTicks, long boundTicks)
     {
         var due = DateTimeOffset.UnixEpoch.AddTicks(dueTicks);
         var task = new StoredTask("a", new TaskEntry { Title = "t", DueDate = due });
@@ -267,7 +267,7 @@ public abstract class TaskStoreContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_cancelled_before_it_begins_changes_nothing()
+    public async Task A_change_that_is_cancelled_before_it_begins_changes_nothing()
     {
         var task = Some.Task("a");
         await store.CreateAsync(task, null, Cancel);

@@ -61,7 +61,7 @@ public sealed class DamageTests : IDisposable
     }
 
     [Fact]
-    public async Task Whatever_else_has_the_name_of_a_task_is_reported_and_never_opened()
+    public async Task Other_kinds_of_files_under_the_name_of_a_task_are_reported_and_never_opened()
     {
         using var counts = new LimitHits();
         await File.WriteAllBytesAsync(directory.File("good.json"), Whole(), Cancel);

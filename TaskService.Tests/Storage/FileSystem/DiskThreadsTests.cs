@@ -8,7 +8,7 @@ namespace TaskService.Tests.Storage.FileSystem;
 public sealed class DiskThreadsTests
 {
     [Fact]
-    public async Task Changes_one_after_the_other_need_one_thread()
+    public async Task Sequential_changes_need_one_thread()
     {
         using var threads = new DiskThreads(NullLogger.Instance);
         var used = new HashSet<int>();

@@ -79,7 +79,7 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
-    public async Task After_a_failed_fsync_of_the_directory_it_reads_only_until_a_restart()
+    public async Task After_a_failed_fsync_of_the_directory_it_is_read_only_until_a_restart()
     {
         using (var process = Start("fsync:error=EIO:when=4"))
         {
@@ -101,7 +101,7 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_write_that_takes_too_long_is_503_and_its_retry_waits_for_what_becomes_of_it()
+    public async Task A_write_that_times_out_is_503_and_its_retry_waits_for_the_outcome()
     {
         await File.AppendAllTextAsync(directory.File("c.yaml"), "http: { request-time-max-ms: 1000 }\n");
         using var process = Start("fsync:delay_enter=5000000:when=1");
@@ -117,7 +117,7 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_leaves_while_the_disk_hangs_is_499()
+    public async Task A_client_that_disconnects_while_the_disk_hangs_is_499()
     {
         using var process = Start("fsync:delay_enter=600000000");
         using var client = await process.ClientAsync();
@@ -183,7 +183,7 @@ public sealed class FaultTests : IDisposable
     }
 
     [Fact]
-    public async Task A_small_disk_that_fills_is_507_reads_and_deletes_go_on_and_then_writes()
+    public async Task A_full_disk_is_507_while_reads_and_deletes_go_on()
     {
         using var disk = Mount.Tmpfs(directory.File("store"), "512k");
         using var process = Start(injection: null);

@@ -169,7 +169,7 @@ public sealed class FileTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task What_cannot_be_a_directory_is_said_in_one_line()
+    public async Task A_path_that_cannot_be_a_directory_is_an_error_in_one_line()
     {
         await File.WriteAllTextAsync(directory.File("file"), "", Cancel);
         var file = await Assert.ThrowsAsync<StorageException>(async () => await OpenAsync(directory.File("file")));

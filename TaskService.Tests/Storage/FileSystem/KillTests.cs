@@ -21,7 +21,7 @@ public sealed class KillTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
-    public async Task What_was_acknowledged_to_8_writers_outlives_every_kill()
+    public async Task Acknowledged_changes_of_8_writers_outlive_every_kill()
     {
         var ledger = new Ledger();
         var rounds = TestRoot.Scale(3, 60);
@@ -48,7 +48,7 @@ public sealed class KillTests : IDisposable
     [InlineData("fsync", 8)]
     [InlineData("?rename,?renameat", 4)]
     [InlineData("?unlink,?unlinkat", 1)]
-    public async Task A_kill_at_any_step_of_a_change_leaves_it_done_or_not_and_a_retry_makes_it_once(
+    public async Task A_kill_at_any_step_leaves_a_change_atomic_and_a_retry_applies_it_once(
         string call, int steps)
     {
         // A create with a key, an update, a delete, and the create again: each step of each, or one of them.
@@ -74,7 +74,7 @@ public sealed class KillTests : IDisposable
     }
 
     [Fact]
-    public async Task A_kill_while_it_tidies_up_at_the_start_loses_nothing()
+    public async Task A_kill_during_the_cleanup_at_the_start_loses_nothing()
     {
         var store = directory.File("store");
         Directory.CreateDirectory(Path.Combine(store, ".keys"));
@@ -108,7 +108,7 @@ public sealed class KillTests : IDisposable
     }
 
     [Fact]
-    public async Task A_kill_while_it_makes_its_directories_does_not_keep_it_from_starting()
+    public async Task A_kill_while_it_creates_its_directories_does_not_prevent_a_start()
     {
         for (var step = 1; step <= 2; step++)
         {

@@ -20,7 +20,7 @@ public sealed class PowerCutTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
-    public async Task What_was_acknowledged_outlives_every_power_cut()
+    public async Task Acknowledged_changes_outlive_every_power_cut()
     {
         var (wrong, ledger) = await CutAsync(TestRoot.Scale(3, 100), Durable.Sync, isEager: false);
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
@@ -32,7 +32,7 @@ public sealed class PowerCutTests : IDisposable
     [InlineData("no fsync of directories")]
     [InlineData("no fsync of files")]
     [InlineData("acknowledged before the fsync")]
-    public async Task An_engine_that_gets_it_wrong_is_caught(string variant)
+    public async Task A_missing_or_late_fsync_is_detected(string variant)
     {
         Action<SafeFileHandle> sync = variant switch
         {

@@ -59,7 +59,7 @@ public sealed class BalancingTests(PostgresFixture servers) : IClassFixture<Post
     }
 
     [Fact]
-    public async Task A_pool_for_reads_that_are_shared_never_takes_a_change()
+    public async Task A_pool_for_balanced_reads_never_gets_a_change()
     {
         var standby = Standbys[1];
         await using var service = await StartAsync(isPrimaryAmongThem: true, "Load Balance Hosts=true");
@@ -74,7 +74,7 @@ public sealed class BalancingTests(PostgresFixture servers) : IClassFixture<Post
     }
 
     [Fact]
-    public async Task Of_standbys_that_share_the_reads_one_may_die()
+    public async Task The_loss_of_one_of_several_standbys_is_invisible_to_readers()
     {
         await using var service = await StartAsync(isPrimaryAmongThem: false, "");
         using var reads = new Reads(service);

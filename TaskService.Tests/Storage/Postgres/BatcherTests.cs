@@ -15,7 +15,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     private const string Patient = "command-timeout: 60";
 
     [Fact]
-    public async Task Creates_that_wait_are_one_transaction()
+    public async Task Queued_creates_are_one_batch_in_one_transaction()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -38,7 +38,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task Reads_that_wait_each_get_their_own_task_in_few_sessions()
+    public async Task Queued_reads_are_batched_in_few_sessions_and_each_gets_its_own_task()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -65,7 +65,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task Reads_of_tasks_and_of_keys_that_wait_together_each_find_theirs_or_nothing()
+    public async Task Reads_of_tasks_and_of_keys_in_one_batch_each_get_their_own_row_or_none()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -106,7 +106,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_create_that_is_refused_takes_no_other_with_it()
+    public async Task A_create_that_is_refused_does_not_fail_others_of_its_batch()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -119,7 +119,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_create_that_is_undone_again_and_again_takes_no_other_with_it()
+    public async Task A_create_that_is_rolled_back_repeatedly_does_not_fail_others_of_its_batch()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -137,7 +137,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_create_that_is_refused_alone_takes_no_other_with_it_that_waits_for_long()
+    public async Task A_create_that_is_refused_alone_does_not_fail_overdue_ones()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -159,7 +159,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_row_that_nobody_understands_is_the_trouble_of_its_reader_alone()
+    public async Task An_unreadable_row_fails_its_own_read_only()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -186,7 +186,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_create_whose_time_is_over_before_it_begins_is_given_up()
+    public async Task A_create_that_times_out_before_it_begins_is_cancelled()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await RunningService.StartAsync(
@@ -204,7 +204,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
                         Begin();
                         return Waiting(database) == 4;
                     },
-                    "as many round trips as there may be");
+                    "as many batches in flight as there may be");
                 await Task.WhenAll(Enumerable.Range(0, Clients).Select(
                     _ => CreateAsync(service, "late", HttpStatusCode.ServiceUnavailable)));
             });
@@ -224,7 +224,7 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_reader_who_goes_takes_no_other_with_him()
+    public async Task A_client_that_disconnects_does_not_cancel_others_of_its_batch()
     {
         var database = servers.Primary.CreateDatabase();
         using var logs = new LogFiles();
@@ -255,23 +255,23 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task What_hangs_holds_up_nothing_that_comes_with_it()
+    public async Task A_batch_that_hangs_does_not_block_later_items()
     {
         var hangs = new TaskCompletionSource();
         var began = false;
-        var trips = new Batcher<int>(items =>
+        var batcher = new Batcher<int>(items =>
         {
             Volatile.Write(ref began, true);
             return items.Contains(1) ? hangs.Task : Task.CompletedTask;
         }, lingerTurns: 3);
-        var first = trips.SendAsync(1, CancellationToken.None);
+        var first = batcher.SendAsync(1, CancellationToken.None);
         await Until.TrueAsync(() => Volatile.Read(ref began), "the first on its way");
         // It comes alone, and nobody after it.
-        await trips.SendAsync(2, CancellationToken.None);
+        await batcher.SendAsync(2, CancellationToken.None);
         // And one after the other.
         for (var i = 0; i < 100; i++)
         {
-            await trips.SendAsync(2, CancellationToken.None);
+            await batcher.SendAsync(2, CancellationToken.None);
         }
         Assert.False(first.IsCompleted);
         hangs.SetResult();
@@ -279,15 +279,15 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task What_has_waited_for_long_fails_with_those_who_went_first()
+    public async Task Overdue_items_fail_with_the_batch_before_them()
     {
         var sent = new ConcurrentBag<string>();
-        var trips = 0;
+        var batches = 0;
         var hangs = new TaskCompletionSource();
         var all = new Batcher<string>(async items =>
         {
             items.ForEach(sent.Add);
-            Interlocked.Increment(ref trips);
+            Interlocked.Increment(ref batches);
             await hangs.Task;
         }, lingerTurns: 3);
         var waiting = new List<Task>();
@@ -295,9 +295,9 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
             () =>
             {
                 waiting.Add(all.SendAsync("first", CancellationToken.None));
-                return Volatile.Read(ref trips) == 4;
+                return Volatile.Read(ref batches) == 4;
             },
-            "as many round trips as there may be");
+            "as many batches in flight as there may be");
         waiting.Add(all.SendAsync("late", CancellationToken.None));
         using var gone = new CancellationTokenSource();
         var given = all.SendAsync("given up", gone.Token);
@@ -313,15 +313,15 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task What_is_given_up_does_not_go_however_soon_the_next_trip_does()
+    public async Task A_cancelled_item_is_never_sent_in_the_next_batch()
     {
         var sent = new ConcurrentBag<string>();
         var hangs = new TaskCompletionSource();
-        var trips = 0;
+        var batches = 0;
         var all = new Batcher<string>(items =>
         {
             items.ForEach(sent.Add);
-            Interlocked.Increment(ref trips);
+            Interlocked.Increment(ref batches);
             return hangs.Task;
         }, lingerTurns: 0);
         var went = new List<Task>();
@@ -329,9 +329,9 @@ public sealed class BatcherTests(PostgresFixture servers) : IClassFixture<Postgr
             () =>
             {
                 went.Add(all.SendAsync("went", CancellationToken.None));
-                return Volatile.Read(ref trips) == 4;
+                return Volatile.Read(ref batches) == 4;
             },
-            "as many round trips as there may be");
+            "as many batches in flight as there may be");
         using var gone = new CancellationTokenSource();
         var late = all.SendAsync("late", gone.Token).ContinueWith(
             _ => hangs.SetResult(),

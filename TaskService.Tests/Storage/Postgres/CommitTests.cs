@@ -51,7 +51,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
     [InlineData("POST", true)]
     [InlineData("POST", false)]
     [InlineData("DELETE", false)]
-    public async Task A_change_that_takes_longer_than_its_request_may_is_503_and_goes_on(string method, bool hasKey)
+    public async Task A_change_that_times_out_is_503_and_goes_on(string method, bool hasKey)
     {
         var database = servers.Primary.CreateDatabase();
         using var logs = new LogFiles();
@@ -85,7 +85,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
     }
 
     [Fact]
-    public async Task Creates_that_share_a_commit_share_what_is_not_known_of_it()
+    public async Task Creates_in_one_batch_share_the_unknown_outcome_of_its_commit()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -105,7 +105,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
     }
 
     [Fact]
-    public async Task What_a_trigger_warns_of_is_no_doubt_about_the_commit()
+    public async Task A_warning_of_a_trigger_does_not_make_the_outcome_unknown()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(servers.Primary, database: database);
@@ -131,7 +131,7 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
     }
 
     [Fact]
-    public async Task A_client_that_goes_away_does_not_cut_its_change_short()
+    public async Task A_client_that_disconnects_does_not_cancel_its_change()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(

@@ -42,7 +42,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [Theory]
     [InlineData("dies")]
     [InlineData("hangs")]
-    public async Task Of_a_primary_that_ends_nothing_is_lost_and_the_promoted_one_takes_over(string end)
+    public async Task A_failover_loses_nothing_and_changes_go_to_the_promoted_server(string end)
     {
         await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
@@ -85,7 +85,7 @@ public sealed class FailoverTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_primary_that_restarts_has_everything_and_goes_on()
+    public async Task A_primary_that_restarts_has_lost_nothing()
     {
         await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
@@ -105,7 +105,7 @@ public sealed class FailoverTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Sessions_that_are_ended_all_at_once_under_load_cost_a_503_and_nothing_else()
+    public async Task Terminated_sessions_under_load_cause_503_and_no_other_error()
     {
         await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         using var client = new StatusClient(service);
@@ -138,7 +138,7 @@ public sealed class FailoverTests : IAsyncLifetime
     [Theory]
     [InlineData("dies")]
     [InlineData("hangs")]
-    public async Task Of_a_replica_that_ends_readers_see_nothing(string end)
+    public async Task The_loss_of_a_replica_is_invisible_to_readers(string end)
     {
         await servers[0].SetAsync("synchronous_standby_names", "");
         await using var service = await PostgresService.StartAsync(servers[0], servers[1], Short, database);
@@ -156,7 +156,7 @@ public sealed class FailoverTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Never_is_a_server_in_recovery_written_to()
+    public async Task A_server_in_recovery_is_never_written_to()
     {
         await using var service = await PostgresService.StartOnAllAsync(Addresses, database, Short);
         servers[0].Kill();

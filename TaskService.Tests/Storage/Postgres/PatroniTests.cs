@@ -21,7 +21,7 @@ public sealed class PatroniTests(PatroniFixture fixture) : IClassFixture<Patroni
     [InlineData(PostmasterDies)]
     [InlineData(AgentDies)]
     [InlineData(Switchover)]
-    public async Task Under_Patroni_nothing_is_lost_and_changes_go_on_by_themselves(string end)
+    public async Task A_failover_by_Patroni_loses_nothing_and_changes_resume_automatically(string end)
     {
         for (var round = 0; round < TestRoot.Scale(1, 2); round++)
         {

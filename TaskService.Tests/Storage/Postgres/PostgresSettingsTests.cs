@@ -41,7 +41,7 @@ public sealed class PostgresSettingsTests
 
     [Theory]
     [MemberData(nameof(Problems))]
-    public void What_is_wrong_is_said_once_with_its_place(string members, string problem)
+    public void Each_problem_is_reported_once_with_its_line(string members, string problem)
     {
         var error = Assert.Throws<ConfigException>(() => Read(members));
         Assert.StartsWith(
@@ -70,7 +70,7 @@ public sealed class PostgresSettingsTests
     [InlineData("Host=db1:5433", "Host=db1;Port=5433", "db1:5433", true)]
     [InlineData("Host=10.0.0.1", "Host=10.0.0.1:5432", "10.0.0.1:5432", true)]
     [InlineData("Host=/run/postgresql;Port=5433", "Host=/run/postgresql", "/run/postgresql:5433", false)]
-    public void Servers_are_told_apart_by_address_and_port(string primary, string replica, string address, bool same)
+    public void Servers_are_distinguished_by_address_and_port(string primary, string replica, string address, bool same)
     {
         var one = new NpgsqlConnectionStringBuilder(primary);
         Assert.Equal(address, Assert.Single(ConnectionString.Hosts(one)));
@@ -93,7 +93,7 @@ public sealed class PostgresSettingsTests
 
     [Trait("Suite", "long")]
     [Fact]
-    public async Task The_configuration_that_comes_along_takes_the_password_from_PGPASSWORD_whatever_is_in_it()
+    public async Task The_example_configuration_reads_any_password_from_PGPASSWORD()
     {
         const string password = "a;b'c\"d=e ${f} \\";
         using var server = await PostgresServer.StartAsync();

@@ -21,7 +21,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     };
 
     [Fact]
-    public async Task Instances_that_start_at_once_on_an_empty_database_all_come_up()
+    public async Task Instances_that_start_at_once_on_an_empty_database_all_succeed()
     {
         var database = servers.Primary.CreateDatabase();
         var stores = Enumerable.Range(0, 8).Select(_ => Store(database)).ToList();
@@ -102,7 +102,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
-    public async Task Tasks_are_found_by_their_index_by_one_plan_however_many_they_are()
+    public async Task Lookups_use_the_index_with_one_generic_plan_for_any_number_of_keys()
     {
         await using var connection = await FilledAsync(
             "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), false, 'none', 'title'"
@@ -151,7 +151,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
-    public async Task The_id_of_a_request_is_in_the_name_of_its_session_and_gone_with_it()
+    public async Task The_request_id_is_in_application_name_during_the_request_only()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -174,7 +174,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
-    public async Task The_id_of_a_request_is_not_on_the_server_unless_it_was_asked_for()
+    public async Task The_request_id_is_not_in_application_name_by_default()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(
@@ -222,7 +222,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
-    public async Task Without_a_free_connection_it_is_503_until_there_is_one()
+    public async Task Exhausted_connections_of_the_server_are_503_until_one_is_free()
     {
         using var server = await PostgresServer.StartAsync("max_connections=8", "superuser_reserved_connections=0");
         await using var service = await PostgresService.StartAsync(server, more: "command-timeout: 1");
@@ -250,7 +250,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
     }
 
     [Fact]
-    public async Task A_pool_that_is_in_use_is_503()
+    public async Task An_exhausted_pool_is_503()
     {
         var database = servers.Primary.CreateDatabase();
         await using var service = await PostgresService.StartAsync(

@@ -39,7 +39,7 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
     }
 
     [Fact]
-    public async Task A_read_of_a_server_that_has_gone_tries_to_connect_no_longer_than_a_change()
+    public async Task A_read_of_a_lost_server_retries_no_longer_than_a_change()
     {
         var database = servers.Primary.CreateDatabase();
         using var proxy = new TcpProxy(servers.Primary.Port);
@@ -62,7 +62,7 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
     }
 
     [Fact]
-    public async Task Of_many_retries_at_two_instances_at_once_one_makes_the_task()
+    public async Task Concurrent_retries_at_two_instances_create_one_task()
     {
         var database = servers.Primary.CreateDatabase();
         await using var one = await PostgresService.StartAsync(servers.Primary, database: database);
@@ -80,7 +80,7 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
     }
 
     [Fact]
-    public async Task A_key_that_another_process_took_makes_no_task_until_it_is_expired()
+    public async Task A_key_of_another_process_creates_no_task_until_it_expires()
     {
         var database = servers.Primary.CreateDatabase();
         await using var store = Store(database);
@@ -100,7 +100,7 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
     }
 
     [Fact]
-    public async Task Expired_keys_go_with_the_creates_that_bring_new_ones()
+    public async Task Expired_keys_are_deleted_by_creates_with_new_ones()
     {
         var database = servers.Primary.CreateDatabase();
         await using var store = Store(database);

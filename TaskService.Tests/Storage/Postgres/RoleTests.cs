@@ -74,7 +74,7 @@ public sealed partial class RoleTests(PostgresFixture servers) : IClassFixture<P
 
     [Theory]
     [MemberData(nameof(NoStarts))]
-    public async Task Where_changes_cannot_be_taken_the_start_says_why(string sql, string problem)
+    public async Task Where_changes_are_not_possible_the_start_fails_with_the_reason(string sql, string problem)
     {
         var (database, role) = await MigratedAsync();
         servers.Primary.Execute(For(role, sql), database);
@@ -88,7 +88,7 @@ public sealed partial class RoleTests(PostgresFixture servers) : IClassFixture<P
 
     [Theory]
     [MemberData(nameof(Changes))]
-    public async Task A_schema_or_a_right_that_goes_is_503_until_it_is_back(
+    public async Task A_revoked_right_or_a_changed_schema_is_503_until_it_is_restored(
         string sql, string undo, int create, int createWithKey, int read)
     {
         var (database, role) = await MigratedAsync();

@@ -66,7 +66,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task The_line_about_a_read_names_the_server_that_has_answered()
+    public async Task The_log_line_of_a_read_names_the_server_that_was_used()
     {
         using var logs = new LogFiles();
         using var server = await PostgresServer.StartAsync();
@@ -83,7 +83,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task What_was_read_is_of_the_server_that_was_chosen_and_its_event_says_which()
+    public async Task A_read_comes_from_the_selected_server_and_its_event_names_it()
     {
         using var directory = new TemporaryDirectory();
         var events = directory.File("events");
@@ -109,7 +109,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task One_server_for_both_is_one_pool_and_nothing_to_choose()
+    public async Task One_server_for_both_has_one_pool_and_no_routing()
     {
         using var logs = new LogFiles();
         var database = servers.Primary.CreateDatabase();
@@ -126,7 +126,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task A_replica_that_is_behind_is_read_as_it_is_by_who_has_not_written()
+    public async Task A_stale_replica_serves_clients_that_have_not_written()
     {
         await using var service = await PostgresService.StartAsync(servers.Primary, servers.Standby);
         await CaughtUpAsync(service);
@@ -141,7 +141,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     [InlineData("PUT")]
     [InlineData("PATCH")]
     [InlineData("DELETE")]
-    public async Task Who_sends_back_what_a_change_has_said_sees_the_change(string method)
+    public async Task A_read_with_the_position_of_a_change_sees_the_change(string method)
     {
         await using var service = await PostgresService.StartAsync(
             servers.Primary, servers.Standby, "read-your-writes-wait-max-ms: 0");
@@ -163,7 +163,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task Who_sends_a_create_again_sees_what_the_first_one_made()
+    public async Task A_retry_of_a_create_sees_the_task_of_the_first_attempt()
     {
         await using var service = await PostgresService.StartAsync(
             servers.Primary, servers.Standby, "read-your-writes-wait-max-ms: 0");
@@ -186,7 +186,7 @@ public sealed class RoutingTests(PostgresFixture servers) : IClassFixture<Postgr
     }
 
     [Fact]
-    public async Task Who_is_to_read_as_someone_else_does_and_an_event_says_what_has_answered()
+    public async Task A_replica_with_other_settings_has_its_own_pool_and_the_event_names_the_server()
     {
         using var directory = new TemporaryDirectory();
         var events = directory.File("events");

@@ -30,7 +30,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_is_made_once_and_what_is_new_later()
+    public async Task Each_migration_is_applied_once_and_new_ones_later()
     {
         Assert.Equal("002_b.sql", await ApplyAsync(First, Second));
         Assert.Equal("003_c.sql", await ApplyAsync(First, Second, Third));
@@ -42,7 +42,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_changed_stops_with_its_name_and_one_with_other_line_ends_did_not_change()
+    public async Task A_changed_migration_stops_the_start_but_other_line_ends_are_no_change()
     {
         await ApplyAsync(First, Second);
         await ApplyAsync(First with { Sql = First.Sql.Replace("\n", "\r\n", StringComparison.Ordinal) }, Second);
@@ -53,7 +53,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_the_program_does_not_have_stops_with_its_name()
+    public async Task An_unknown_migration_stops_the_start_with_its_name()
     {
         await ApplyAsync(First, Second, Third);
         Assert.Equal(
@@ -62,7 +62,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_was_passed_over_stops_with_its_name()
+    public async Task A_skipped_migration_stops_the_start_with_its_name()
     {
         await ApplyAsync(First, Third);
         Assert.Equal(
@@ -71,7 +71,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_is_newer_than_the_program_stops()
+    public async Task A_database_that_is_newer_than_the_program_stops_the_start()
     {
         await ApplyAsync(First, Second);
         Assert.Equal(
@@ -80,7 +80,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task One_that_fails_leaves_nothing_of_itself_and_all_before_it()
+    public async Task A_failed_migration_is_rolled_back_and_earlier_ones_stay()
     {
         var broken = new Migration(2, "002_b.sql", "CREATE TABLE b (x); INSERT INTO nowhere VALUES (1);");
         Assert.Equal(
@@ -92,7 +92,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task Instances_that_start_at_once_make_each_once()
+    public async Task Instances_that_start_at_once_apply_each_migration_once()
     {
         for (var round = 0; round < TestRoot.Scale(3, 50); round++)
         {
@@ -109,7 +109,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public void Those_of_an_engine_are_in_the_program_in_order_and_without_gaps()
+    public void Embedded_migrations_of_an_engine_are_in_order_and_without_gaps()
     {
         var folders = Directory.GetDirectories(TestRoot.File("schema"));
         Assert.NotEmpty(folders);
@@ -140,11 +140,11 @@ public sealed class MigrationsTests : IDisposable
     [InlineData("CREATE TABLE b AS WITH gone AS (DELETE FROM a RETURNING x) SELECT x FROM gone", true)]
     [InlineData("DO $$ BEGIN EXECUTE 'x'; END $$", true)]
     [InlineData("PRAGMA writable_schema = 1", true)]
-    public void A_step_that_is_not_known_to_only_add_removes(string sql, bool isDestructive) =>
+    public void A_migration_is_destructive_unless_it_is_known_to_only_add(string sql, bool isDestructive) =>
         Assert.Equal(isDestructive, new Migration(1, "001_a.sql", sql).IsDestructive);
 
     [Fact]
-    public async Task A_step_that_removes_is_not_applied_when_nothing_can_be_kept_and_is_when_the_schema_is_new()
+    public async Task A_destructive_migration_is_refused_without_a_backup_unless_the_schema_is_new()
     {
         await ApplyAsync(First);
         Assert.Equal(
@@ -157,7 +157,7 @@ public sealed class MigrationsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_step_that_removes_leaves_a_copy_of_the_file_whatever_is_there_already()
+    public async Task A_destructive_migration_leaves_a_backup_and_overwrites_no_other_file()
     {
         await ApplyAsync(First);
         await File.WriteAllTextAsync(directory.File("test.before-002_b"), "of others");

@@ -20,7 +20,7 @@ public sealed class SqliteFaultTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
-    public async Task While_another_process_keeps_the_lock_changes_are_503_reads_go_on_and_then_changes()
+    public async Task While_another_process_holds_the_lock_changes_are_503_and_reads_go_on()
     {
         using var process = Start();
         using var client = await process.ClientAsync();
@@ -87,7 +87,7 @@ public sealed class SqliteFaultTests : IDisposable
     // As ext4 does to itself after an error. The first is seen by a change, the second at once.
     [InlineData("pwrite64:error=EROFS", 503, 503)]
     [InlineData("?access,?faccessat,?faccessat2:error=EROFS", 201, 503)]
-    public async Task A_disk_that_becomes_read_only_is_not_ready_until_it_is_not(
+    public async Task A_disk_that_becomes_read_only_is_not_ready_until_it_is_writable(
         string injection, int created, int ready)
     {
         using var process = Start();
@@ -161,7 +161,7 @@ public sealed class SqliteFaultTests : IDisposable
     }
 
     [Fact]
-    public async Task Readers_at_once_while_the_file_is_away_harm_neither_it_nor_its_log()
+    public async Task Concurrent_reads_while_the_file_is_missing_damage_neither_it_nor_its_log()
     {
         using (var process = Start())
         {

@@ -17,7 +17,7 @@ public sealed class SqliteKillTests : IDisposable
     public void Dispose() => directory.Dispose();
 
     [Fact]
-    public async Task What_was_acknowledged_to_8_writers_outlives_every_kill()
+    public async Task Acknowledged_changes_of_8_writers_outlive_every_kill()
     {
         var ledger = new Ledger();
         var rounds = TestRoot.Scale(3, 60);
@@ -42,7 +42,7 @@ public sealed class SqliteKillTests : IDisposable
     [Theory]
     [InlineData("pwrite64")]
     [InlineData("?fsync,?fdatasync")]
-    public async Task A_kill_at_any_step_of_a_change_leaves_it_done_or_not_and_a_retry_makes_it_once(string call)
+    public async Task A_kill_at_any_step_leaves_a_change_atomic_and_a_retry_applies_it_once(string call)
     {
         // The first start has other steps, since it makes the file.
         using (var first = Start())
@@ -67,7 +67,7 @@ public sealed class SqliteKillTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_acknowledged_outlives_every_power_cut()
+    public async Task Acknowledged_changes_outlive_every_power_cut()
     {
         await File.WriteAllTextAsync(directory.File("c.yaml"), "task-db: { sqlite: disk/store/tasks.db }\n");
         using var disk = Mount.Ext4(directory.File("disk"));

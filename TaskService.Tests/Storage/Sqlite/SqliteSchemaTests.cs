@@ -19,7 +19,7 @@ public sealed class SqliteSchemaTests : IDisposable
         true, true)]
     [InlineData("ALTER TABLE idempotency_keys RENAME TO other", "ALTER TABLE other RENAME TO idempotency_keys",
         true, false)]
-    public async Task A_schema_that_changes_meanwhile_is_503_and_not_ready_until_it_is_back(
+    public async Task A_schema_that_changes_at_run_time_is_503_and_not_ready_until_it_is_restored(
         string change, string back, bool isReadable, bool isSeenByChangesOnly)
     {
         await using var service = await StartAsync();
@@ -48,7 +48,7 @@ public sealed class SqliteSchemaTests : IDisposable
     [InlineData("ALTER TABLE tasks RENAME TO other", "no such table: tasks")]
     [InlineData("DROP TABLE idempotency_keys", "no such table: idempotency_keys")]
     [InlineData("ALTER TABLE tasks DROP COLUMN description", "no such column: description")]
-    public async Task A_schema_that_is_not_whole_stops_the_start(string change, string problem)
+    public async Task An_incomplete_schema_stops_the_start(string change, string problem)
     {
         await (await StartAsync()).DisposeAsync();
         using var database = new SqliteDatabase(directory.File("tasks.db"));

@@ -24,7 +24,7 @@ public sealed class SqliteSessionTests : IDisposable
     }
 
     [Fact]
-    public async Task Statements_belong_to_who_asked_for_them_and_show_no_values()
+    public async Task Statements_belong_to_the_operation_of_their_request_and_show_no_values()
     {
         await using var events = new EventFile();
         await using (var store = await OpenAsync())
@@ -49,7 +49,7 @@ public sealed class SqliteSessionTests : IDisposable
 
     [Fact]
     [Trait("Suite", "integration")]
-    public async Task In_the_service_they_are_within_the_call_of_the_store_and_what_commits_is_of_nobody()
+    public async Task Statements_are_children_of_the_call_of_the_store_and_commits_have_no_parent()
     {
         // In a process of its own, since operations outside of requests go to the newest service of a process.
         await File.WriteAllTextAsync(

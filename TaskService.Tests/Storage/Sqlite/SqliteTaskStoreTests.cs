@@ -26,7 +26,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     [InlineData(null, true, false, "tasks_priority (priority=? AND id>?)")]
     [InlineData(null, false, true, "sqlite_autoindex_tasks_1 (id>?)")]
     [InlineData(false, false, true, "tasks_completed (completed=? AND id>?)")]
-    public void A_page_of_a_list_goes_on_behind_an_id_by_an_index_and_sorts_nothing(
+    public void A_page_of_a_list_uses_an_index_and_needs_no_sort(
         bool? completed, bool hasPriority, bool isDue, string index)
     {
         var query = new TaskQuery
@@ -42,7 +42,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public void What_is_found_by_a_name_or_an_age_is_found_by_an_index()
+    public void Keys_are_found_by_name_and_by_age_with_an_index()
     {
         using var database = new SqliteDatabase(DatabaseFile);
         Assert.Equal(
@@ -57,7 +57,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task A_list_that_is_read_slowly_keeps_nobody_from_tidying_up_the_log()
+    public async Task A_slow_reader_of_a_list_does_not_block_a_checkpoint_of_the_log()
     {
         await using var store = await OpenAsync();
         foreach (var number in Enumerable.Range(0, 100))
@@ -117,7 +117,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task What_another_process_changes_is_seen_at_once()
+    public async Task Changes_of_another_process_are_visible_at_once()
     {
         await using var store = await OpenAsync();
         await using var other = await OpenAsync();
@@ -129,7 +129,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task Two_processes_with_one_key_make_one_task()
+    public async Task Two_processes_with_one_idempotency_key_create_one_task()
     {
         await using var store = await OpenAsync();
         await using var other = await OpenAsync();
@@ -147,7 +147,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task One_that_fails_takes_no_others_with_it()
+    public async Task A_change_that_fails_does_not_fail_others_of_its_batch()
     {
         await using var store = await OpenAsync();
         await using var other = await OpenAsync();
@@ -171,7 +171,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task Keys_that_expired_go_a_few_at_a_time_and_others_stay()
+    public async Task Expired_idempotency_keys_are_deleted_in_batches_and_others_stay()
     {
         await using var store = await OpenAsync();
         var now = DateTimeOffset.UtcNow;
@@ -191,7 +191,7 @@ public sealed class SqliteTaskStoreTests : TaskStoreContract
     }
 
     [Fact]
-    public async Task A_change_is_given_up_before_its_turn_and_finished_when_it_has_begun()
+    public async Task A_queued_change_is_cancelled_and_one_that_has_begun_is_completed()
     {
         await using var store = await OpenAsync();
         using var database = new SqliteDatabase(DatabaseFile);

@@ -25,7 +25,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task Its_tasks_are_served_and_its_table_is_gone()
+    public async Task Tasks_of_the_tutorial_are_imported_and_its_table_is_dropped()
     {
         database.Run("INSERT INTO task_entries VALUES"
             + " ('0f', 'Task1', 'd', 'HIGH', 1663738852, 1), ('1f', 'Task2', NULL, 'none', 1.5, 0)");
@@ -38,7 +38,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task What_breaks_a_rule_stays_aside_with_its_reason_and_of_one_id_the_last_row_counts()
+    public async Task Invalid_rows_are_kept_with_a_reason_and_of_one_id_the_last_row_is_imported()
     {
         database.Run("INSERT INTO task_entries VALUES"
             + " ('a', 'older', NULL, 'low', NULL, 0), ('a', 'newer', NULL, NULL, NULL, NULL),"
@@ -89,7 +89,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task The_file_is_copied_beside_itself_before_as_often_as_there_is_something_to_take_over()
+    public async Task Each_import_makes_a_backup_of_the_file_first()
     {
         for (var time = 1; time <= 2; time++)
         {
@@ -114,7 +114,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task Where_no_copy_can_be_made_nothing_is_taken_over()
+    public async Task Without_a_backup_nothing_is_imported()
     {
         database.Run("INSERT INTO task_entries VALUES ('1f', 'Task1', NULL, 'HIGH', NULL, 1)");
         // What makes it fail, whoever runs the test.
@@ -130,7 +130,7 @@ public sealed class TutorialTableTests : IDisposable
     }
 
     [Fact]
-    public async Task More_than_a_page_of_it_moves_as_a_whole()
+    public async Task A_table_longer_than_a_page_is_imported_as_a_whole()
     {
         database.Run("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 2500)"
             + " INSERT INTO task_entries SELECT printf('%04d', x), 't', NULL, 'low', NULL, 0 FROM n");
