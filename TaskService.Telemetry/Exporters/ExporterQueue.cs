@@ -246,7 +246,7 @@ public sealed class ExporterQueue : IAsyncDisposable
                 && requested > TimeSpan.Zero)
             {
                 // Shutdown does not shorten the delay of a throttling receiver.
-                var bounded = requested < settings.RetryTimeMax ? asked : settings.RetryTimeMax;
+                var bounded = requested < settings.RetryTimeMax ? requested : settings.RetryTimeMax;
                 await Task.Delay(bounded, time, over.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             var isClosing = stopping.IsCancellationRequested;

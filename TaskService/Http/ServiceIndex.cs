@@ -3,7 +3,6 @@ using System.IO.Hashing;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Http.Metadata;
 
 namespace TaskService.Http;
 
