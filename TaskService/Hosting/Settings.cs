@@ -67,7 +67,14 @@ internal sealed record Settings(
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
         var createStore = StorageEngines.Read(root, "task-db");
-        var others = new OtherSections(root).Configure<KestrelServerOptions>("Kestrel");
+        var others = new OtherSections(root);
+        // A start without this section does not load the type any sooner.
+        var configureKestrel = () => others.Configure<KestrelServerOptions>("Kestrel");
+        root.Allow("Kestrel");
+        if (root.Find(root.KeyOf("Kestrel")) is not null)
+        {
+            configureKestrel();
+        }
         addSections?.Invoke(others);
         var settings = new Settings(
             service,
