@@ -9,7 +9,6 @@ using Serilog.Formatting.Compact;
 using Serilog.Parsing;
 using TaskService.Telemetry.Logging;
 using TaskService.Tests.Support;
-using LogEvent = TaskService.Telemetry.Logging.LogEvent;
 
 namespace TaskService.Tests.Logging;
 
@@ -78,7 +77,7 @@ public sealed class CompactJsonTests : IDisposable
             theirs);
         var line = new Utf8Line();
         LogFormat.Create(new LogFormatSettings(LogFormatKind.Json)).Write(
-            new LogEvent(time.UtcDateTime, "x", LogLevel.Warning, [new("message", "text"), new("@mt", "mine")], "text"),
+            new Telemetry.Logging.LogEvent(time.UtcDateTime, "x", LogLevel.Warning, [new("message", "text"), new("@mt", "mine")], "text"),
             line);
         Assert.Equal(theirs.ToString().ReplaceLineEndings("\n"), Encoding.UTF8.GetString(line.Bytes));
     }

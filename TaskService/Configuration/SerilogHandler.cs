@@ -11,7 +11,6 @@ using Serilog.Settings.Configuration;
 using TaskService.Telemetry.Logging;
 using TaskService.Telemetry.Operations;
 using ILogger = Microsoft.Extensions.Logging.ILogger;
-using LogEvent = TaskService.Telemetry.Logging.LogEvent;
 
 namespace TaskService.Configuration;
 
@@ -190,7 +189,7 @@ internal static class SerilogHandler
             return;
         }
         var fields = new FieldList();
-        fields.Append(LogEvent.Message, "SERILOG");
+        fields.Append(Telemetry.Logging.LogEvent.Message, "SERILOG");
         fields.Append("reason", OneLine(text));
         fields.Append("omitted", Interlocked.Exchange(ref omitted, 0));
         LogFields.Write(failures, LogLevel.Warning, fields);
