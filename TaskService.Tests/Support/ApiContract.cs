@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using NJsonSchema;
 using TaskService.Http.OpenApi;
 using TaskService.Tests.Tidy;
@@ -24,6 +25,8 @@ internal sealed class ApiContract
     private static readonly Lazy<Task<ApiContract>> Shared = new(LoadAsync);
 
     private static readonly ConcurrentDictionary<string, string> Files = new();
+
+    private readonly ConcurrentDictionary<string, string> patterns = new();
 
     private readonly ConcurrentDictionary<string, JsonSchema> schemas = new();
 
@@ -76,7 +79,10 @@ internal sealed class ApiContract
     /// <summary>Validates a value against a schema of the document.</summary>
     /// <returns>What is wrong with it.</returns>
     public IEnumerable<string> Validate(string schema, string json) =>
-        schemas.GetOrAdd(schema, Compile).Validate(json).Select(error => error.ToString());
+        Validate(new JsonObject { ["$ref"] = $"#/components/schemas/{schema}" }, json);
+
+    private IEnumerable<string> Validate(JsonNode schema, string json) =>
+        schemas.GetOrAdd(schema.ToJsonString(), Compile).Validate(json).Select(error => error.ToString());
 
     /// <summary>All methods of a path that has these operations.</summary>
     public static IEnumerable<string> MethodsOf(IEnumerable<string> operations)
@@ -115,18 +121,27 @@ internal sealed class ApiContract
         var path = target.Split('?')[0];
         // The root has no slash more.
         path = path.Length > 2 && path[^1] == '/' ? path[..^1] : path;
-        foreach (var (template, item) in Document["paths"]!.AsObject())
-        {
-            var prefix = template.Replace("{id}", "", StringComparison.Ordinal);
-            var rest = path.StartsWith(prefix, StringComparison.Ordinal) ? path[prefix.Length..] : null;
-            if (path == template || (prefix != template && rest is { Length: >= 1 and <= 64 }
-                && rest.All(c => char.IsAsciiLetterOrDigit(c) || c == '-')))
-            {
-                return item!.AsObject().ToDictionary(pair => pair.Key.ToUpperInvariant(), pair => pair.Value);
-            }
-        }
-        return null;
+        // Literal paths come before those with parameters, as in routing.
+        var item = Document["paths"]!.AsObject()
+            .OrderBy(one => one.Key.Contains('{', StringComparison.Ordinal))
+            .FirstOrDefault(one => Regex.IsMatch(path, PatternOf(one.Key, one.Value!.AsObject()))).Value;
+        return item?.AsObject().ToDictionary(pair => pair.Key.ToUpperInvariant(), pair => pair.Value);
     }
+
+    private string PatternOf(string template, JsonObject item) => patterns.GetOrAdd(template, _ =>
+    {
+        var result = $"^{Regex.Escape(template).Replace("\\{", "{", StringComparison.Ordinal)}\\z";
+        var parameters = item.First().Value!["parameters"]!.AsArray()
+            .Select(one => one!["$ref"] is null ? one : Document["components"]!["parameters"]![NameIn(one)]!);
+        foreach (var parameter in parameters.Where(one => (string?)one!["in"] == "path"))
+        {
+            var schema = parameter!["schema"]!;
+            var value = (string?)schema["pattern"] is { } own ? own.TrimStart('^').TrimEnd('$')
+                : schema["type"]?.ToJsonString() == "\"integer\"" ? "-?[0-9]+" : "[^/]+";
+            result = result.Replace($"{{{parameter["name"]}}}", $"({value})", StringComparison.Ordinal);
+        }
+        return result;
+    });
 
     private void AssertHeaders(
         string answer, JsonObject documented, IReadOnlyDictionary<string, string> headers, string fix)
@@ -148,12 +163,12 @@ internal sealed class ApiContract
     {
         var media = documented[contentType.Split(';')[0]];
         Assert.True(media is not null, $"{answer} has a body of {contentType}, which is not documented; {fix}");
-        var errors = Validate(NameIn(media["schema"]), body);
+        var errors = Validate(media["schema"]!, body);
         Assert.True(!errors.Any(), $"{answer}: {string.Join(" ", errors)} in {body}; {fix}");
     }
 
     /// <summary>With everything that it refers to, in the words of the library's older draft.</summary>
-    private JsonSchema Compile(string name)
+    private JsonSchema Compile(string schema)
     {
         var all = Document["components"]!["schemas"]!.DeepClone().AsObject();
         // Whatever the document leaves open, we send nothing that is not in it.
@@ -167,7 +182,11 @@ internal sealed class ApiContract
         var due = all["Task"]!["properties"]!["due_date"]!.AsObject();
         due["maximum"] = due["exclusiveMaximum"]!.DeepClone();
         due.Remove("exclusiveMaximum");
-        var root = all[name]!.DeepClone().AsObject();
+        var root = JsonNode.Parse(schema)!.AsObject();
+        if (root["$ref"] is not null)
+        {
+            root = all[NameIn(root)]!.DeepClone().AsObject();
+        }
         root["definitions"] = all;
         var text = root.ToJsonString(new JsonSerializerOptions())
             .Replace("#/components/schemas/", "#/definitions/", StringComparison.Ordinal);

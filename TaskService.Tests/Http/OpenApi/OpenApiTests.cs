@@ -163,6 +163,21 @@ public sealed class OpenApiTests : IAsyncLifetime
         Assert.True(isPromised ? error is null : error is XunitException, $"{error}");
     }
 
+    [Theory]
+    [InlineData("GET", "/tasks", "TaskService/Tasks/TaskRoutes.cs, after .WithName(\"listTasks\")")]
+    [InlineData("DELETE", "/tasks/1", "TaskService/Tasks/TaskRoutes.cs, after .WithName(\"deleteTask\")")]
+    [InlineData("HEAD", "/health/live", "TaskService/Operations/Health.cs, after .WithName(\"live\")")]
+    [InlineData("GET", "/nope", "Http/OpenApi/OpenApiDocument.cs")]
+    public async Task A_response_that_it_does_not_promise_names_the_file_to_edit(
+        string method, string target, string file)
+    {
+        var contract = await ApiContract.GetAsync();
+        var headers = new Dictionary<string, string> { ["X-Request-ID"] = "a", ["Cache-Control"] = "a" };
+        var error = Assert.ThrowsAny<XunitException>(
+            () => contract.AssertAnswer(method, target, 202, headers, body: null));
+        Assert.Contains(file, error.Message, StringComparison.Ordinal);
+    }
+
     private static string Sample(string path) => path.Replace("{id}", "none", StringComparison.Ordinal);
 
     private static IEnumerable<string> Promised(JsonNode document) =>

@@ -99,6 +99,23 @@ public sealed class TeamEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_class_that_refers_to_itself_has_a_schema() => Assert.Equal(
+        """{"type":"array","items":{"$ref":"#/components/schemas/Tree"}}""",
+        SchemaOf("Tree")["children"]!.ToJsonString());
+
+    [Fact]
+    public void A_path_has_one_template_and_the_methods_that_OpenAPI_knows()
+    {
+        Assert.Equal(["put", "delete"], document["paths"]!["/by/{number}"]!.AsObject().Select(pair => pair.Key));
+        Assert.Contains(
+            """{"name":"number","in":"path","required":true,"schema":{"type":"string"}}""",
+            Operation("delete", "/by/{number}")["parameters"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal(["head"], document["paths"]!["/tools"]!.AsObject().Select(pair => pair.Key));
+        Assert.Null(document["paths"]!["/any"]);
+        Assert.NotNull(Operation("get", "/events")["responses"]!["202"]!["content"]!["text/event-stream"]);
+    }
+
+    [Fact]
     public void Responses_are_those_of_the_endpoint_and_of_the_pipeline()
     {
         var operation = Operation("post", "/projects/{projectId}/orders");
@@ -164,6 +181,13 @@ public sealed class TeamEndpointTests : IAsyncLifetime
         one.MapDelete("", (string projectId, int id) => TypedResults.NoContent()).RequireAuthorization("partners");
         app.MapPost("/files", (IFormFile file) => TypedResults.Ok(file.Length)).DisableAntiforgery();
         app.MapGet("/files/{*path}", (string path, HttpContext http) => http.Response.WriteAsync(path));
+        app.MapGet("/trees", () => new Tree("root", [], new() { ["a"] = 1 }));
+        app.MapGet("/events", (HttpContext http) => http.Response.WriteAsync(""))
+            .WithMetadata(new ProducesResponseTypeMetadata(202, typeof(string), ["text/event-stream"]));
+        app.MapPut("/by/{number:int}", (int number) => number);
+        app.MapDelete("/by/{name}", (string name) => name);
+        app.MapMethods("/tools", ["BREW", "HEAD"], () => "");
+        app.Map("/any", () => "");
         app.MapGet("/hidden", () => "").ExcludeFromDescription();
     }
 
@@ -202,6 +226,8 @@ public sealed class TeamEndpointTests : IAsyncLifetime
     private sealed record Order(int Id, IReadOnlyList<Line> Lines, Order? Replaces);
 
     private sealed record Line(string Item, int Count, string? Note);
+
+    private sealed record Tree(string Name, List<Tree> Children, Dictionary<string, object> More);
 
     private sealed record Page<T>(IReadOnlyList<T> Items, string Next);
 

@@ -152,13 +152,15 @@ internal sealed class OpenApiOperation(
         }
         var isRequired = content.Count > 0;
         var types = explored?.SupportedRequestFormats.Select(format => format.MediaType).ToList() ?? [];
+        // As the endpoint says it, which reads a stream, maybe.
+        var accepted = metadata.GetMetadata<IAcceptsMetadata>()?.RequestType;
         var fields = bound.Where(IsField).ToList();
         foreach (var one in bound.Where(one => one.Source == BindingSource.Body).Take(content.Count == 0 ? 1 : 0))
         {
             isRequired = one.IsRequired;
             foreach (var mediaType in types.DefaultIfEmpty(Json))
             {
-                content[mediaType] = new JsonObject { ["schema"] = schemas.Of(one.Type ?? typeof(object)) };
+                content[mediaType] = new JsonObject { ["schema"] = schemas.Of(accepted ?? one.Type ?? typeof(object)) };
             }
         }
         if (fields.Count > 0 && content.Count == 0)
@@ -207,8 +209,9 @@ internal sealed class OpenApiOperation(
                 responses.Add(one.Status, one.Description, own, (Json, components.Content(one.Schema)));
             }
         }
-        var isSaid = metadata.GetMetadata<IProducesResponseTypeMetadata>() is not null;
-        var types = isSaid || words.Responses.Count == 0 ? explored?.SupportedResponseTypes ?? [] : [];
+        var said = metadata.GetOrderedMetadata<IProducesResponseTypeMetadata>();
+        List<ApiResponseType> types = said.Count == 0 && words.Responses.Count > 0 ? []
+            : [.. explored?.SupportedResponseTypes ?? said.Select(OfMetadata)];
         foreach (var one in types)
         {
             Add(responses, schemas, one);
@@ -225,6 +228,14 @@ internal sealed class OpenApiOperation(
         }
         return responses.ToJson();
     }
+
+    private static ApiResponseType OfMetadata(IProducesResponseTypeMetadata one) => new()
+    {
+        StatusCode = one.StatusCode,
+        Type = one.Type,
+        Description = one.Description,
+        ApiResponseFormats = [.. one.ContentTypes.Select(type => new ApiResponseFormat { MediaType = type })],
+    };
 
     private void Add(OpenApiResponses responses, OpenApiSchemas schemas, ApiResponseType one)
     {

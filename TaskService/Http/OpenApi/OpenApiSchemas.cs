@@ -118,7 +118,8 @@ internal sealed class OpenApiSchemas
     }
 
     /// <summary>A schema of true is any value, for which readers of OpenAPI expect an object.</summary>
-    private static JsonObject Plain(JsonNode schema) => schema as JsonObject ?? [];
+    private static JsonObject Plain(JsonNode schema) =>
+        schema is JsonObject { } plain && plain["not"] is not JsonValue ? plain : [];
 
     private JsonObject Transform(JsonSchemaExporterContext context, JsonNode node)
     {
