@@ -77,7 +77,8 @@ public sealed class CompactJsonTests : IDisposable
             theirs);
         var line = new Utf8Line();
         LogFormat.Create(new LogFormatSettings(LogFormatKind.Json)).Write(
-            new Telemetry.Logging.LogEvent(time.UtcDateTime, "x", LogLevel.Warning, [new("message", "text"), new("@mt", "mine")], "text"),
+            new Telemetry.Logging.LogEvent(
+                time.UtcDateTime, "x", LogLevel.Warning, [new("message", "text"), new("@mt", "mine")], "text"),
             line);
         Assert.Equal(theirs.ToString().ReplaceLineEndings("\n"), Encoding.UTF8.GetString(line.Bytes));
     }
