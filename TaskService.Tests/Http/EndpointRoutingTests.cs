@@ -180,6 +180,32 @@ public sealed class EndpointRoutingTests : IAsyncLifetime
         Assert.StartsWith(problem, Assert.Single(error.Problems), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_token_that_an_endpoint_has_kept_is_not_cancelled_by_another_request()
+    {
+        var kept = new List<CancellationToken>();
+        await using var service = await ObservedApp.StartAsync(addRoutes: routes =>
+        {
+            routes.MapGet("/keeps", (CancellationToken cancel) => kept.Add(cancel));
+            routes.MapGet("/waits", async (CancellationToken cancel) =>
+            {
+                kept.Add(cancel);
+                await new TaskCompletionSource().Task.WaitAsync(cancel);
+            });
+        });
+        for (var time = 0; time < 20; time++)
+        {
+            await service.GetAsync("/keeps");
+            using var request = new CancellationTokenSource();
+            var waiting = client.GetAsync(new Uri(service.Address, "/waits"), request.Token);
+            await Until.TrueAsync(() => kept.Count == 2 * (time + 1), "the request to wait");
+            await request.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+            await Until.TrueAsync(() => kept[^1].IsCancellationRequested, "the cancellation");
+        }
+        Assert.All(kept.Where((_, at) => at % 2 == 0), token => Assert.False(token.IsCancellationRequested));
+    }
+
     private static void AddServices(IServiceCollection services)
     {
         services.AddCors(cors => cors.AddPolicy("shop", policy => policy.WithOrigins("https://shop.example")));

@@ -28,6 +28,7 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
         if (metadata?.GetMetadata<ApiResult.ResultMarker>() is null)
         {
             CountedBody.Begin(http);
+            RequestState.Of(http).KeepToken();
         }
         return metadata is null || metadata.GetMetadata<Unlimited>() is not null ? next(http)
             : TryEnter() ? LeaveAfterAsync(next, http)

@@ -7,7 +7,7 @@ namespace TaskService.Http;
 /// <summary>
 /// What the pipeline knows of the current request, and its <see cref="HttpContext.RequestAborted"/>, which is cancelled
 /// when the client has gone or the time limit of the request is over. Instances whose token was never linked, which
-/// are most, are reused.
+/// are most, are reused, unless an endpoint may still have the token.
 /// </summary>
 #pragma warning disable CA1001 // Disposed of when it ends, unless it is reused.
 internal sealed class RequestState : IHttpRequestLifetimeFeature
@@ -21,6 +21,7 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
     private CancellationToken? replacedToken;
     private IHttpRequestLifetimeFeature? connection;
     private bool isLinked;
+    private bool isReusable;
     private bool closesConnection;
 
     public Operation Operation { get; private set; } = null!;
@@ -67,7 +68,7 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
         idle = null;
         (state.Operation, state.Target, state.Started) = (operation, target, started);
         (state.HasResult, state.Problem, state.BodyBytes, state.IsFromCache) = (false, null, 0, false);
-        state.replacedToken = null;
+        (state.replacedToken, state.isReusable) = (null, true);
         state.connection = http.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         http.Features.Set<IHttpRequestLifetimeFeature>(state);
         http.Features.Set(state);
@@ -113,6 +114,12 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
         }
     }
 
+    /// <summary>
+    /// Leaves the token to this request alone: work that an endpoint of a team has started with it, and not waited for,
+    /// must not be cancelled by another request.
+    /// </summary>
+    public void KeepToken() => isReusable = false;
+
     public void Abort() => connection!.Abort();
 
     /// <summary>Ends its part in the request. What still runs for the request keeps the server's own token.</summary>
@@ -130,7 +137,7 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
             clientGone.Dispose();
             source.Dispose();
         }
-        else
+        else if (isReusable)
         {
             idle = this;
         }
