@@ -40,7 +40,7 @@ public sealed class HostileRequestTests
             async (_, _) =>
             {
                 using var client = new RawClient(service.Port);
-                foreach (var request in SomeRequest.All.Sample(RequestsOfBatch))
+                foreach (var request in SomeRequest.All.Sample(RequestsOfBatch).Append(SomeRequest.TooLarge))
                 {
                     statuses.AddOrUpdate(await SendAsync(client, request), 1, (_, count) => count + 1);
                 }
