@@ -15,17 +15,12 @@ public sealed class ServiceIndexTests
         Assert.Equal("Shop", index.GetProperty("service").GetString());
         var links = index.GetProperty("links").EnumerateObject().ToDictionary(
             link => link.Name, link => link.Value.GetString());
-        Assert.Equal(
-            new Dictionary<string, string?>
-            {
-                ["index"] = "/",
-                ["listTasks"] = "/tasks",
-                ["live"] = "/health/live",
-                ["ready"] = "/health/ready",
-                ["openApi"] = "/openapi.json",
-                ["docs"] = "/docs",
-            },
-            links);
+        KeyValuePair<string, string?>[] expected =
+        [
+            new("index", "/"), new("listTasks", "/tasks"), new("live", "/health/live"), new("ready", "/health/ready"),
+            new("openApi", "/openapi.json"), new("docs", "/docs"),
+        ];
+        Assert.Subset(links.ToHashSet(), expected.ToHashSet());
         // The page is for browsers, and not in the document that other clients here are held to.
         using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
         foreach (var path in links.Values)
