@@ -24,7 +24,7 @@ internal static class DocsPage
         {
             return;
         }
-        // Made at the first request: the package costs the start a hundredth of a second.
+        // Made at the first request, so that a start neither loads the package nor compiles its setup.
         var page = new Lazy<RequestDelegate>(() => Build(app));
         foreach (var file in Files)
         {
