@@ -36,13 +36,14 @@ internal sealed class RequestPipeline(
     public void Use(WebApplication app, IServiceCollection services)
     {
         var endpoints = app.Services.GetRequiredService<EndpointDataSource>();
-        app.Use(next => http => InvokeAsync(http, next, endpoints));
+        RequestDelegate server = http => EndpointMethods.AnswerServerAsync(http, endpoints);
+        app.Use(next => http => InvokeAsync(http, next, server));
         app.UseRouting();
         app.Use(limits.Limit);
         FrameworkMiddleware.Use(app, services);
     }
 
-    private async Task InvokeAsync(HttpContext http, RequestDelegate next, EndpointDataSource endpoints)
+    private async Task InvokeAsync(HttpContext http, RequestDelegate next, RequestDelegate server)
     {
         var started = Stopwatch.GetTimestamp();
         var target = RequestTarget.Of(http);
@@ -57,9 +58,8 @@ internal sealed class RequestPipeline(
         }
         // Routing compares the path as it was sent: nothing is decoded and no dots are folded.
         http.Request.Path = target.Path.StartsWith('/') ? new PathString(target.Path) : PathString.Empty;
-        var isServer = target.Path == RequestTarget.Server;
         var (status, exception) = await ProcessAsync(
-            http, state, isServer ? http => EndpointMethods.AnswerServerAsync(http, endpoints) : next);
+            http, state, target.Path == RequestTarget.Server ? server : next);
         var reason = status == RequestOutcome.ClientClosedRequest ? null : state.Problem?.Message;
         var bytes = state.HasResult ? state.BodyBytes : CountedBody.BytesOf(http);
         log.Response(http, operation, target, new RequestOutcome(
