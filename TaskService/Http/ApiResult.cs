@@ -8,18 +8,18 @@ namespace TaskService.Http;
 /// The result of an endpoint. Content negotiation, conditions, common headers and problem bodies are added when it is
 /// executed, by <see cref="ResultWriter"/>.
 /// </summary>
-internal sealed record ApiResult : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
+internal class ApiResult : IResult, IStatusCodeHttpResult, IEndpointMetadataProvider
 {
     public required int Status { get; init; }
 
-    /// <summary>A whole JSON body; null when there is none.</summary>
-    public ReadOnlyMemory<byte>? Body { get; init; }
+    /// <summary>A whole JSON body; empty when there is none.</summary>
+    public ReadOnlyMemory<byte> Body { get; init; }
 
     /// <summary>A JSON body that is too large to be sent whole.</summary>
     public IStreamedBody? Stream { get; init; }
 
-    /// <summary>The version of the representation, for <c>ETag</c>.</summary>
-    public UInt128? Tag { get; init; }
+    /// <summary>The entity tag of the representation without a content coding, in its quotes; null for none.</summary>
+    public string? Tag { get; init; }
 
     /// <summary>Sent as <c>Location</c> and <c>Link</c>, where it is not null.</summary>
     public string? Location { get; init; }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
@@ -19,37 +18,34 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     /// <summary>
     /// Whether <c>If-Match</c> allows this version: it is listed, or any is (<c>*</c>), or there is no such header.
     /// </summary>
-    public bool MatchAllows(UInt128? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true) == true;
+    public bool MatchAllows(string? tag) => ifMatch.Count == 0 || Lists(ifMatch, tag, strong: true) == true;
 
     /// <summary>Whether the client has this version already: <c>If-None-Match</c> names it.</summary>
-    public bool ReaderHas(UInt128? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false) == true;
+    public bool ReaderHas(string? tag) => ifNoneMatch.Count > 0 && Lists(ifNoneMatch, tag, strong: false) == true;
 
     /// <summary>Whether a writer may change this version.</summary>
-    public bool ChangeIsAllowed(UInt128 tag) =>
+    public bool ChangeIsAllowed(string tag) =>
         MatchAllows(tag) && (ifNoneMatch.Count == 0 || Lists(ifNoneMatch, tag, strong: false) == false);
 
-    /// <summary>
-    /// The tag of a representation: of the version, and of the coding if it has one (RFC 9110 section 8.8.3.3).
-    /// </summary>
-    public static string Format(UInt128 tag, ContentCoding coding)
+    /// <summary>The entity tag of a version, in its quotes.</summary>
+    public static string TagOf(UInt128 version)
     {
         // By hand, since UInt128 has no fast way to hexadecimal digits.
         Span<byte> bytes = stackalloc byte[16];
         Span<char> digits = stackalloc char[32];
-        BinaryPrimitives.WriteUInt128BigEndian(bytes, tag);
+        BinaryPrimitives.WriteUInt128BigEndian(bytes, version);
         Convert.TryToHexStringLower(bytes, digits, out _);
-        return coding switch
-        {
-            ContentCoding.Gzip => $"\"{digits}-gzip\"",
-            ContentCoding.Brotli => $"\"{digits}-br\"",
-            _ => string.Concat("\"", digits, "\""),
-        };
+        return string.Concat("\"", digits, "\"");
     }
+
+    /// <summary>The entity tag of a representation in a content coding (RFC 9110 section 8.8.3.3).</summary>
+    public static string TagOf(string tag, ContentCoding coding) =>
+        coding == ContentCoding.Identity ? tag : $"{tag.AsSpan(..^1)}-{Negotiation.Name(coding)}\"";
 
     /// <returns>
     /// Null for what is neither a list of tags nor one asterisk: no change is made then, and no reader has it.
     /// </returns>
-    private static bool? Lists(StringValues header, UInt128? tag, bool strong)
+    private static bool? Lists(StringValues header, string? tag, bool strong)
     {
         if (!EntityTagHeaderValue.TryParseStrictList(header, out var listed))
         {
@@ -62,7 +58,7 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
         }
         foreach (var item in listed)
         {
-            if (tag is { } version && !(strong && item.IsWeak) && VersionOf(item.Tag.AsSpan()) == version)
+            if (tag is not null && !(strong && item.IsWeak) && IsSame(item.Tag.AsSpan(), tag))
             {
                 return true;
             }
@@ -70,16 +66,10 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
         return false;
     }
 
-    /// <summary>The version that a tag stands for, in whatever coding; null when it is none of ours.</summary>
-    private static UInt128? VersionOf(ReadOnlySpan<char> tag)
+    /// <summary>Whether a listed tag is this one, in whatever content coding.</summary>
+    private static bool IsSame(ReadOnlySpan<char> listed, string tag)
     {
-        const int digits = 32;
-        var inside = tag[1..^1];
-        return inside.Length >= digits && inside[digits..] is "" or "-gzip" or "-br"
-            && !inside[..digits].ContainsAnyInRange('A', 'F')
-            && UInt128.TryParse(
-                inside[..digits], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var found)
-            ? found
-            : null;
+        var opaque = tag.AsSpan(..^1);
+        return listed.StartsWith(opaque) && listed[opaque.Length..] is "\"" or "-gzip\"" or "-br\"";
     }
 }

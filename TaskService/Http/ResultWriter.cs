@@ -34,7 +34,8 @@ internal static class ResultWriter
         {
             return ContentCoding.Identity;
         }
-        var coding = Negotiation.Choose(request.Headers.AcceptEncoding, result.Body?.Length);
+        var bytes = result.Stream is null ? result.Body.Length : (int?)null;
+        var coding = Negotiation.Choose(request.Headers.AcceptEncoding, bytes);
         if (coding is null || !Negotiation.AcceptsJson(request.Headers.Accept))
         {
             result = Problem.NotAcceptable;
@@ -48,7 +49,13 @@ internal static class ResultWriter
         }
         if (conditions.ReaderHas(result.Tag))
         {
-            result = result with { Status = StatusCodes.Status304NotModified, Body = null, Stream = null };
+            result = new ApiResult
+            {
+                Status = StatusCodes.Status304NotModified,
+                Tag = result.Tag,
+                Location = result.Location,
+                Link = result.Link,
+            };
         }
         return coding.Value;
     }
@@ -100,9 +107,9 @@ internal static class ResultWriter
         }
         if (result.Tag is { } tag)
         {
-            headers.ETag = Preconditions.Format(tag, coding);
+            headers.ETag = Preconditions.TagOf(tag, coding);
         }
-        if (result.Body is not null || result.Stream is not null)
+        if (!result.Body.IsEmpty || result.Stream is not null)
         {
             headers.ContentType = Json;
             if (coding != ContentCoding.Identity)
@@ -113,13 +120,12 @@ internal static class ResultWriter
     }
 
     private static async ValueTask<long> WriteBodyAsync(
-        HttpContext http, int status, ReadOnlyMemory<byte>? plain, ContentCoding coding)
+        HttpContext http, int status, ReadOnlyMemory<byte> body, ContentCoding coding)
     {
         if (status is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
         {
             return 0;
         }
-        var body = plain ?? ReadOnlyMemory<byte>.Empty;
         if (coding != ContentCoding.Identity)
         {
             using var coded = new MemoryStream();

@@ -75,7 +75,7 @@ internal static class ServiceIndex
         {
             Status = StatusCodes.Status200OK,
             Body = body.WrittenMemory,
-            Tag = XxHash128.HashToUInt128(body.WrittenSpan),
+            Tag = Preconditions.TagOf(XxHash128.HashToUInt128(body.WrittenSpan)),
         };
     }
 }

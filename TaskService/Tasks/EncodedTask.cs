@@ -18,15 +18,31 @@ internal static class EncodedTask
     private static Utf8JsonWriter? threadWriter;
 
     /// <summary>As a member of an object, without commas.</summary>
-    public static byte[] Member(StoredTask task)
+    public static byte[] Member(StoredTask task) => task.CachedRepresentation switch
     {
+        byte[] member => member,
+        KnownResult result => result.Member,
         // Two threads that encode it at the same time make the same bytes.
-        return task.CachedRepresentation as byte[] ?? Encode(task);
-    }
+        _ => Encode(task),
+    };
 
-    /// <summary>As a document of its own.</summary>
-    public static ReadOnlyMemory<byte> Document(StoredTask task) =>
-        Member(task).AsMemory(task.Id.Length + AroundIdBytes);
+    /// <summary>The result of a request for this task alone, made once and cached as well.</summary>
+    public static ApiResult Result(StoredTask task)
+    {
+        if (task.CachedRepresentation is KnownResult known)
+        {
+            return known;
+        }
+        var member = Member(task);
+        var result = new KnownResult(member)
+        {
+            Status = StatusCodes.Status200OK,
+            Body = member.AsMemory(task.Id.Length + AroundIdBytes),
+            Tag = Preconditions.TagOf(task.Version.Hash),
+        };
+        task.CachedRepresentation = result;
+        return result;
+    }
 
     private static byte[] Encode(StoredTask task)
     {
@@ -39,5 +55,10 @@ internal static class EncodedTask
         var bytes = buffer.WrittenSpan.ToArray();
         task.CachedRepresentation = bytes;
         return bytes;
+    }
+
+    private sealed class KnownResult(byte[] member) : ApiResult
+    {
+        public byte[] Member => member;
     }
 }

@@ -33,7 +33,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         {
             Status = StatusCodes.Status200OK,
             Body = body.Whole,
-            Stream = body.Whole is null ? body : null,
+            Stream = body.Whole.IsEmpty ? body : null,
             Tag = body.Tag,
             Link = body.LastIdOfPage is { } last ? query.NextLink(last) : null,
         };
@@ -62,19 +62,14 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             {
                 Status = StatusCodes.Status201Created,
                 Location = $"/tasks/{created.TaskId}",
-                Tag = created.Version.Hash,
+                Tag = Preconditions.TagOf(created.Version.Hash),
             };
     }
 
     public async ValueTask<ApiResult> FindAsync(string id, CancellationToken cancel) =>
         await tasks.FindAsync(id, cancel) is not { } found
             ? Problem.From(ErrorKind.TaskNotFound, id)
-            : new ApiResult
-            {
-                Status = StatusCodes.Status200OK,
-                Body = EncodedTask.Document(found),
-                Tag = found.Version.Hash,
-            };
+            : EncodedTask.Result(found);
 
     public async ValueTask<ApiResult> ReplaceAsync(
         string id, HttpContext http, CancellationToken cancel)
@@ -119,7 +114,11 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
     private static Predicate<TaskVersion>? Allows(HttpRequest request)
     {
         var conditions = new Preconditions(request.Headers);
-        return conditions.Any ? version => conditions.ChangeIsAllowed(version.Hash) : null;
+        return conditions.Any ? Of(conditions) : null;
+
+        // Apart, so that there is no closure without conditions.
+        static Predicate<TaskVersion> Of(Preconditions conditions) =>
+            version => conditions.ChangeIsAllowed(Preconditions.TagOf(version.Hash));
     }
 
     private static bool TryReadTask(byte[] body, out TaskEntry? entry, out Problem? problem)

@@ -29,8 +29,8 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
     private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit) =>
         (this.tasks, left) = (tasks, limit ?? int.MaxValue);
 
-    /// <summary>All of it, when it fits the first piece, until disposal.</summary>
-    public ReadOnlyMemory<byte>? Whole { get; private set; }
+    /// <summary>All of it, when it fits the first piece, until disposal; else empty.</summary>
+    public ReadOnlyMemory<byte> Whole { get; private set; }
 
     /// <summary>Whether all of it was written.</summary>
     public bool IsWritten => isComplete && firstBytes == 0;
@@ -39,7 +39,7 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
     public string? LastIdOfPage { get; private set; }
 
     /// <summary>Of a list that fits the first piece.</summary>
-    public UInt128? Tag { get; private set; }
+    public string? Tag { get; private set; }
 
     /// <summary>Begins a list and fills its first piece.</summary>
     public static async ValueTask<TaskListBody> BeginAsync(
@@ -106,7 +106,7 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
         if (isComplete)
         {
             Whole = first.AsMemory(0, firstBytes);
-            Tag = XxHash128.HashToUInt128(Whole.Value.Span);
+            Tag = Preconditions.TagOf(XxHash128.HashToUInt128(Whole.Span));
         }
         else if (query.Limit is not null)
         {

@@ -43,7 +43,7 @@ internal static class OpenApiEndpoint
         {
             Status = StatusCodes.Status200OK,
             Body = body,
-            Tag = XxHash128.HashToUInt128(body),
+            Tag = Preconditions.TagOf(XxHash128.HashToUInt128(body)),
         };
     }
 }
