@@ -70,7 +70,7 @@ internal sealed class ConfigSection(
         var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
         foreach (var key in Keys)
         {
-            asked[key] = new Entry(YamlText.Quoted("***"), Find(key)?.Where ?? Where, null);
+            asked[key] = new Entry("***", Find(key)?.Where ?? Where, null);
             ConfigSource.AddValues(key, Find(key), values);
         }
         return values;
@@ -279,7 +279,7 @@ internal sealed class ConfigSection(
     public void Empty(string key)
     {
         var given = Find(key);
-        asked[key] = new Entry(given is null ? null : "", given?.Where ?? Default, null);
+        asked[key] = new Entry(given is null ? null : DBNull.Value, given?.Where ?? Default, null);
         if (given is not (null or ConfigScalar { Text: null or "" } or ConfigMap { Members.Count: 0 }))
         {
             Problem(key, "takes no value");
@@ -315,10 +315,10 @@ internal sealed class ConfigSection(
                 output.WriteLine($"{indent}{name}");
                 section.Print(output, depth + 1);
             }
-            else if (entry.Text is not null)
+            else if (entry.Value is not null)
             {
                 output.WriteLine(
-                    $"{$"{indent}{name} {entry.Text}",-48}  # {ConfigProblems.OneLine(entry.Where)}");
+                    $"{$"{indent}{name} {Printed(entry.Value)}",-48}  # {ConfigProblems.OneLine(entry.Where)}");
             }
         }
     }
@@ -367,14 +367,14 @@ internal sealed class ConfigSection(
     private T Shown<T>(string key, T value)
         where T : notnull
     {
-        asked[key] = new Entry(Printed(value), Find(key)!.Where, null);
+        asked[key] = new Entry(value, Find(key)!.Where, null);
         return value;
     }
 
     private T Defaulted<T>(string key, T value)
         where T : notnull
     {
-        asked[key] = new Entry(Printed(value), Default, null);
+        asked[key] = new Entry(value, Default, null);
         return value;
     }
 
@@ -386,5 +386,8 @@ internal sealed class ConfigSection(
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
 
-    private sealed record Entry(string? Text, string Where, ConfigSection? Section);
+    /// <param name="Value">Formatted only when it is printed, which takes more than to read it; null for none.</param>
+    /// <param name="Where">Its source.</param>
+    /// <param name="Section">What is below it, instead of a value.</param>
+    private sealed record Entry(object? Value, string Where, ConfigSection? Section);
 }
