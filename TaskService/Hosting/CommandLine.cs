@@ -52,7 +52,20 @@ internal static class CommandLine
         return ExitCodes.Fine;
     }
 
-    private static async Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
+    private static Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
+    {
+        var (settings, others) = Split(args);
+        // The usual start, which does not wait for the compilation of the parser: a ninth of all methods.
+        return others is [] or ["--config" or "-c", [not '-', ..]]
+            ? run(new CommandLineOptions(others.LastOrDefault(), Settings: settings))
+            : ParseAsync(settings, others, run, copy);
+    }
+
+    private static async Task<int> ParseAsync(
+        Dictionary<string, string> settings,
+        List<string> others,
+        Func<CommandLineOptions, Task<int>> run,
+        Copy copy)
     {
         var config = new Option<string?>("--config", "-c")
         {
@@ -82,7 +95,6 @@ internal static class CommandLine
             new Option<string?>("--contentRoot") { Hidden = true },
             new Option<string?>("--applicationName") { Hidden = true },
         };
-        var (settings, others) = Split(args);
         root.Subcommands.Add(CopyCommand(copy));
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
