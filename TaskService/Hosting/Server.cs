@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -32,6 +33,8 @@ internal static class Server
             sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
         builder.Services.AddRouting().AddSingleton<MatcherPolicy, RawPathMatcherPolicy>()
             .AddSingleton<IStartupFilter, EndpointValidation>();
+        builder.Services.ConfigureHttpJsonOptions(
+            json => json.SerializerOptions.TypeInfoResolverChain.Insert(0, ObjectJson.Default));
         RefusedStreams.AddTo(builder);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
@@ -95,3 +98,10 @@ internal static class Server
         (limits.MinRequestBodyDataRate, limits.MinResponseDataRate) = (rate, rate);
     }
 }
+
+/// <summary>
+/// The JSON of <see cref="object"/>, which each endpoint looks up when it is built. Reflection would make that of all
+/// simple types with it.
+/// </summary>
+[JsonSerializable(typeof(object))]
+internal sealed partial class ObjectJson : JsonSerializerContext;
