@@ -37,7 +37,6 @@ public sealed class Program
                 settings.CreateStore(services.GetRequiredService<ILoggerFactory>()), telemetry));
             builder.Services.AddSingleton<TodoListService>().AddSingleton(settings.Http);
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
-            builder.Services.AddEndpointsApiExplorer();
 
             Server.Configure(builder, settings.Service, settings.Http);
             setup?.Invoke(builder);

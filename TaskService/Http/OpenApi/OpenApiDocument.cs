@@ -40,8 +40,7 @@ internal sealed partial class OpenApiDocument
         endpoints = [.. services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(one => one.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>()
                 is not { ExcludeFromDescription: true })];
-        explored = services.GetRequiredService<IApiDescriptionGroupCollectionProvider>().ApiDescriptionGroups.Items
-            .SelectMany(group => group.Items).ToLookup(one => (one.HttpMethod, one.RelativePath));
+        explored = Explore(services).ToLookup(one => (one.HttpMethod, one.RelativePath));
         components = new OpenApiComponents(endpoints
             .SelectMany(one => one.Metadata.GetOrderedMetadata<Func<DescribedComponents>>()).Distinct()
             .Select(make => make()));
@@ -54,6 +53,26 @@ internal sealed partial class OpenApiDocument
     /// <param name="serviceName">The title.</param>
     public static Task<JsonObject> WriteAsync(IServiceProvider services, string serviceName) =>
         new OpenApiDocument(services).ToJsonAsync(serviceName);
+
+    /// <summary>The descriptions by ApiExplorer, which is registered by a team, or else made here.</summary>
+    private static IEnumerable<ApiDescription> Explore(IServiceProvider services)
+    {
+        if (services.GetService<IApiDescriptionGroupCollectionProvider>() is { } registered)
+        {
+            return registered.ApiDescriptionGroups.Items.SelectMany(group => group.Items);
+        }
+        // Here, since the start would load three assemblies to register it.
+        var context = new ApiDescriptionProviderContext([]);
+        foreach (var service in new ServiceCollection().AddEndpointsApiExplorer())
+        {
+            if (service.ServiceType == typeof(IApiDescriptionProvider))
+            {
+                var provider = ActivatorUtilities.CreateInstance(services, service.ImplementationType!);
+                ((IApiDescriptionProvider)provider).OnProvidersExecuting(context);
+            }
+        }
+        return context.Results;
+    }
 
     private async Task<JsonObject> ToJsonAsync(string serviceName)
     {

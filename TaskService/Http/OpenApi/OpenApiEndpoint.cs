@@ -9,7 +9,7 @@ internal static class OpenApiEndpoint
 {
     public const string Path = "/openapi.json";
 
-    /// <param name="app">Its services have ApiExplorer (<c>AddEndpointsApiExplorer</c>).</param>
+    /// <param name="app">Of the endpoints.</param>
     /// <param name="serviceName">The title.</param>
     public static void MapOpenApi(this WebApplication app, string serviceName)
     {
