@@ -30,10 +30,20 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
             CountedBody.Begin(http);
             RequestState.Of(http).KeepToken();
         }
-        return metadata is null || metadata.GetMetadata<Unlimited>() is not null ? next(http)
-            : TryEnter() ? LeaveAfterAsync(next, http)
-            : ResultWriter.WriteProblemAsync(http, Problem.Overloaded);
+        if (metadata is null || metadata.GetMetadata<Unlimited>() is not null)
+        {
+            return next(http);
+        }
+        if (!TryEnter())
+        {
+            return ResultWriter.WriteProblemAsync(http, Problem.Overloaded);
+        }
+        RequestState.Of(http).IsCounted = true;
+        return next(http);
     };
+
+    /// <summary>To be called when a request that was counted has been processed.</summary>
+    public void Leave() => Interlocked.Decrement(ref current);
 
     private bool TryEnter()
     {
@@ -44,18 +54,6 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
         Interlocked.Decrement(ref current);
         CountHit("requests-max");
         return false;
-    }
-
-    private async Task LeaveAfterAsync(RequestDelegate next, HttpContext http)
-    {
-        try
-        {
-            await next(http);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref current);
-        }
     }
 }
 

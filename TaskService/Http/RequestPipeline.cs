@@ -58,12 +58,15 @@ internal sealed class RequestPipeline(
         }
         // Routing compares the path as it was sent: nothing is decoded and no dots are folded.
         http.Request.Path = target.Path.StartsWith('/') ? new PathString(target.Path) : PathString.Empty;
-        var (status, exception) = await ProcessAsync(
-            http, state, target.Path == RequestTarget.Server ? server : next);
-        var reason = status == RequestOutcome.ClientClosedRequest ? null : state.Problem?.Message;
+        var exception = await ProcessAsync(http, state, target.Path == RequestTarget.Server ? server : next);
+        if (state.IsCounted)
+        {
+            limits.Leave();
+        }
+        var reason = state.Status == RequestOutcome.ClientClosedRequest ? null : state.Problem?.Message;
         var bytes = state.HasResult ? state.BodyBytes : CountedBody.BytesOf(http);
         log.Response(http, operation, target, new RequestOutcome(
-            status, RequestOutcome.RouteOf(http), reason, bytes, Stopwatch.GetElapsedTime(started), exception));
+            state.Status, RequestOutcome.RouteOf(http), reason, bytes, Stopwatch.GetElapsedTime(started), exception));
         if (state.Problem is not null && exception is null)
         {
             await RequestBody.DrainAsync(http.Request, http.RequestAborted);
@@ -72,7 +75,8 @@ internal sealed class RequestPipeline(
     }
 
     /// <summary>Calls the rest of the pipeline, and answers where it did not.</summary>
-    private async ValueTask<(int Status, Exception? Exception)> ProcessAsync(
+    /// <returns>What was thrown; null when nothing was.</returns>
+    private async ValueTask<Exception?> ProcessAsync(
         HttpContext http, RequestState state, RequestDelegate next)
     {
         try
@@ -91,7 +95,8 @@ internal sealed class RequestPipeline(
                     await ResultWriter.WriteProblemAsync(http, problem);
                 }
             }
-            return (http.Response.StatusCode, null);
+            state.Status = http.Response.StatusCode;
+            return null;
         }
         catch (OperationCanceledException) when (state.IsTimeOver && !HasBegun(http, state))
         {
@@ -115,7 +120,7 @@ internal sealed class RequestPipeline(
     /// <param name="state">Of the request.</param>
     /// <param name="problem">Null when the client has gone.</param>
     /// <param name="error">The exception, if that is why.</param>
-    private async ValueTask<(int Status, Exception? Exception)> FailAsync(
+    private async ValueTask<Exception?> FailAsync(
         HttpContext http, RequestState state, Problem? problem, Exception? error)
     {
         // A response that has begun can only be broken off, so that the client sees that it is not whole.
@@ -123,7 +128,8 @@ internal sealed class RequestPipeline(
         {
             state.Problem = problem;
             Abort(http);
-            return (problem?.Status ?? RequestOutcome.ClientClosedRequest, error);
+            state.Status = problem?.Status ?? RequestOutcome.ClientClosedRequest;
+            return error;
         }
         http.Response.Clear();
         if (error is BadHttpRequestException)
@@ -134,12 +140,14 @@ internal sealed class RequestPipeline(
         try
         {
             await ResultWriter.WriteProblemAsync(http, problem, options.Debug ? error?.ToString() : null);
-            return (problem.Status, error);
+            state.Status = problem.Status;
+            return error;
         }
         catch (Exception failure)
         {
             Abort(http);
-            return (ProblemOf(state, failure)?.Status ?? RequestOutcome.ClientClosedRequest, failure);
+            state.Status = ProblemOf(state, failure)?.Status ?? RequestOutcome.ClientClosedRequest;
+            return failure;
         }
     }
 

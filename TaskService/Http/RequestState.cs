@@ -37,6 +37,12 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
     /// <summary>The reason of a refusal or failure.</summary>
     public Problem? Problem { get; set; }
 
+    /// <summary>The HTTP status of the response, or <see cref="RequestOutcome.ClientClosedRequest"/>.</summary>
+    public int Status { get; set; }
+
+    /// <summary>Whether it is one of those that the concurrency limit counts.</summary>
+    public bool IsCounted { get; set; }
+
     /// <summary>How many bytes of an <see cref="ApiResult"/>'s body were handed to the server.</summary>
     public long BodyBytes { get; set; }
 
@@ -67,7 +73,8 @@ internal sealed class RequestState : IHttpRequestLifetimeFeature
         var state = idle ?? new RequestState();
         idle = null;
         (state.Operation, state.Target, state.Started) = (operation, target, started);
-        (state.HasResult, state.Problem, state.BodyBytes, state.IsFromCache) = (false, null, 0, false);
+        (state.HasResult, state.Problem, state.BodyBytes) = (false, null, 0);
+        (state.IsCounted, state.IsFromCache) = (false, false);
         (state.replacedToken, state.isReusable) = (null, true);
         state.connection = http.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>();
         http.Features.Set<IHttpRequestLifetimeFeature>(state);

@@ -72,13 +72,13 @@ internal static class ResultWriter
         {
             http.Response.ContentType = Problem.ContentType;
             var body = problem.ToJson(http.Request.Method, state.Target.Path, state.Operation.Id, trace);
-            state.BodyBytes = await WriteBodyAsync(http, result.Status, body, ContentCoding.Identity);
+            await WriteBodyAsync(http, state, body, ContentCoding.Identity);
         }
         else
         {
-            state.BodyBytes = await (result.Stream is { } stream
-                ? WriteStreamAsync(http, stream, coding)
-                : WriteBodyAsync(http, result.Status, result.Body, coding));
+            await (result.Stream is { } stream
+                ? WriteStreamAsync(http, state, stream, coding)
+                : WriteBodyAsync(http, state, result.Body, coding));
         }
     }
 
@@ -119,12 +119,12 @@ internal static class ResultWriter
         }
     }
 
-    private static async ValueTask<long> WriteBodyAsync(
-        HttpContext http, int status, ReadOnlyMemory<byte> body, ContentCoding coding)
+    private static async Task WriteBodyAsync(
+        HttpContext http, RequestState state, ReadOnlyMemory<byte> body, ContentCoding coding)
     {
-        if (status is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
+        if (http.Response.StatusCode is StatusCodes.Status204NoContent or StatusCodes.Status304NotModified)
         {
-            return 0;
+            return;
         }
         if (coding != ContentCoding.Identity)
         {
@@ -138,17 +138,18 @@ internal static class ResultWriter
         http.Response.ContentLength = body.Length;
         if (body.IsEmpty || HttpMethods.IsHead(http.Request.Method))
         {
-            return 0;
+            return;
         }
         await http.Response.BodyWriter.WriteAsync(body, http.RequestAborted);
-        return body.Length;
+        state.BodyBytes = body.Length;
     }
 
-    private static async ValueTask<long> WriteStreamAsync(HttpContext http, IStreamedBody body, ContentCoding coding)
+    private static async Task WriteStreamAsync(
+        HttpContext http, RequestState state, IStreamedBody body, ContentCoding coding)
     {
         if (HttpMethods.IsHead(http.Request.Method))
         {
-            return 0;
+            return;
         }
         long sent = 0;
         var output = http.Response.BodyWriter;
@@ -161,7 +162,8 @@ internal static class ResultWriter
                 sent += await body.WriteAsync(output);
                 await output.FlushAsync(http.RequestAborted);
             }
-            return sent;
+            state.BodyBytes = sent;
+            return;
         }
         using var coded = new MemoryStream();
         await using var encoder = Negotiation.Encoder(coding, coded);
@@ -181,6 +183,6 @@ internal static class ResultWriter
             sent += piece.Length;
             coded.SetLength(0);
         }
-        return sent;
+        state.BodyBytes = sent;
     }
 }
