@@ -24,11 +24,16 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
     /// <summary>The middleware behind routing that refuses what is too much at once.</summary>
     public RequestDelegate Limit(RequestDelegate next) => http =>
     {
+        if (http.Features.Get<RequestState>() is not { } state)
+        {
+            // It was for routing alone.
+            return Task.CompletedTask;
+        }
         var metadata = http.GetEndpoint()?.Metadata;
         if (metadata?.GetMetadata<ApiResult.ResultMarker>() is null)
         {
             CountedBody.Begin(http);
-            RequestState.Of(http).KeepToken();
+            state.KeepToken();
         }
         if (metadata is null || metadata.GetMetadata<Unlimited>() is not null)
         {
@@ -38,7 +43,7 @@ internal sealed class RequestLimits(int requestsMax, TimeSpan timeMax)
         {
             return ResultWriter.WriteProblemAsync(http, Problem.Overloaded);
         }
-        RequestState.Of(http).IsCounted = true;
+        state.IsCounted = true;
         return next(http);
     };
 

@@ -37,7 +37,12 @@ internal sealed class RequestPipeline(
     {
         var endpoints = app.Services.GetRequiredService<EndpointDataSource>();
         RequestDelegate server = http => EndpointMethods.AnswerServerAsync(http, endpoints);
-        app.Use(next => http => InvokeAsync(http, next, server));
+        app.Use(next =>
+        {
+            // Routing builds its table at the first request, so here is one, while the server begins to listen.
+            _ = Task.Run(() => next(new DefaultHttpContext()));
+            return http => InvokeAsync(http, next, server);
+        });
         app.UseRouting();
         app.Use(limits.Limit);
         FrameworkMiddleware.Use(app, services);
