@@ -33,9 +33,9 @@ public sealed class Program
             builder.Services.Configure<LoggerFilterOptions>(
                 levels => LoggingSettings.SetLevels(levels, settings.Logging));
             builder.Services.AddSingleton(TimeProvider.System);
-            builder.Services.AddSingleton(services => ObservedTaskStore.Around(
-                settings.CreateStore(services.GetRequiredService<ILoggerFactory>()), telemetry));
-            builder.Services.AddSingleton<TodoListService>().AddSingleton(settings.Http);
+            builder.Services.AddStorage(settings.CreateEngine, telemetry);
+            builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
+            builder.Services.AddSingleton<TodoListService>();
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
             Server.Configure(builder, settings.Service, settings.Http);

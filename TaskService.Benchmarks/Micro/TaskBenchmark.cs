@@ -1,7 +1,7 @@
 using System.Text;
 using BenchmarkDotNet.Attributes;
 using TaskService.Domain;
-using TaskService.Storage;
+using TaskService.Storage.Tasks;
 using TaskService.Tasks;
 
 namespace TaskService.Benchmarks.Micro;
@@ -13,17 +13,17 @@ public class TaskBenchmark
     private readonly byte[] json = Encoding.UTF8.GetBytes(
         """{"title":"Complete Chapter-2","description":"Building and Running a given service","priority":"high"}""");
 
-    private readonly TaskIds ids = new(TimeProvider.System);
+    private readonly IdGenerator ids = new(TimeProvider.System);
     private TaskJson task = null!;
-    private StoredTask stored = null!;
+    private Stored<TaskEntry> stored = null!;
     private TaskRow row = null!;
 
     [GlobalSetup]
     public void Make()
     {
         task = TaskJson.Read(json, []);
-        stored = new StoredTask(ids.Next(), task.ToDomain());
-        row = TaskRow.FromDomain(stored.Entry);
+        stored = new Stored<TaskEntry>(ids.Next(), task.ToDomain());
+        row = TaskRow.FromDomain(stored.Value);
     }
 
     [Benchmark]
@@ -36,10 +36,10 @@ public class TaskBenchmark
     public object JsonToDomain() => task.ToDomain();
 
     [Benchmark]
-    public UInt128 Version() => stored.Entry.ComputeVersion().Hash;
+    public UInt128 Version() => stored.Value.ComputeVersion().Hash;
 
     [Benchmark]
-    public object DomainToRow() => TaskRow.FromDomain(stored.Entry);
+    public object DomainToRow() => TaskRow.FromDomain(stored.Value);
 
     [Benchmark]
     public object? RowToDomain() => row.TryToDomain(out var entry, out _) ? entry : null;

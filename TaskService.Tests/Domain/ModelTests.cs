@@ -8,7 +8,7 @@ using FsCheck.Fluent;
 using TaskService.Http;
 using TaskService.Tasks;
 using TaskService.Domain;
-using TaskService.Storage;
+using TaskService.Storage.Tasks;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Domain;
@@ -97,7 +97,7 @@ public sealed class ModelTests
         Assert.Equal(count, TaskJson.Members.All.Count);
         Assert.Equal(count, SchemaMembers.Count);
         Assert.Equal(count, typeof(TaskRow).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
-        Assert.Equal(count, TaskRow.Columns.Count);
+        Assert.Equal(count, TaskRow.Entity.Columns.Count);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using TaskService.Domain;
 using TaskService.Storage;
+using TaskService.Tests.Storage;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Domain;
@@ -10,16 +11,17 @@ public sealed class TodoListServiceTests
     [Fact]
     public async Task New_ids_are_higher_than_all_stored_ids_even_among_foreign_ones()
     {
-        await using var store = new MemoryTaskStore();
-        var future = new TaskIds(new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(1))).Next();
+        await using var store = new TaskStore(new MemoryEngine());
+        var future = new IdGenerator(new FakeTimeProvider(DateTimeOffset.UtcNow.AddHours(1))).Next();
         string[] ids = [future, "00000000000000000000000000000001", "zzz", "fbb6e1e4d7e54421ba710d6d82f1a748"];
         foreach (var id in ids)
         {
-            Assert.True(await store.CreateAsync(Some.Task(id), null, CancellationToken.None));
+            Assert.Null(await store.CreateAsync(Some.Task(id), null, CancellationToken.None));
         }
-        var service = new TodoListService(store, TimeProvider.System);
-        await service.OpenAsync(CancellationToken.None);
+        var generator = new IdGenerator(TimeProvider.System);
+        await generator.StartAboveAsync(store.ListIdsDescendingAsync(CancellationToken.None));
+        var service = new TodoListService(store, generator, TimeProvider.System);
         var created = await service.CreateAsync(new TaskEntry { Title = "Task1" }, null, CancellationToken.None);
-        Assert.True(string.CompareOrdinal(future, created.TaskId) < 0, $"{created.TaskId} is not above {future}");
+        Assert.True(string.CompareOrdinal(future, created.Id) < 0, $"{created.Id} is not above {future}");
     }
 }

@@ -11,7 +11,7 @@ internal sealed record LockStepExpectation(int Status)
     public TaskEntry? Task { get; init; }
 
     /// <summary>The version in the tag; null when nothing is said of it.</summary>
-    public TaskVersion? Version { get; init; }
+    public ContentVersion? Version { get; init; }
 
     /// <summary>What a list holds, in this order, by the numbers of the requests that made it.</summary>
     public IReadOnlyList<KeyValuePair<int, TaskEntry>>? Tasks { get; init; }

@@ -109,7 +109,10 @@ internal sealed class LockStepSequence
         if (model.Makers.Count == 0 || random.Next(10) == 0)
         {
             var odd = Any(OddPaths);
-            return new LockStepRequest(number, method, SlashOrNot($"/tasks/{odd}")) { IsKnown = TaskIds.IsValid(odd) };
+            return new LockStepRequest(number, method, SlashOrNot($"/tasks/{odd}"))
+            {
+                IsKnown = IdGenerator.IsValid(odd),
+            };
         }
         var of = random.Next(6) == 0 || model.Tasks.Count == 0 ? Any([.. model.Makers]) : Any([.. model.Tasks.Keys]);
         var path = random.Next(20) == 0 ? $"/tasks/{LockStepRequest.Id}0" : SlashOrNot($"/tasks/{LockStepRequest.Id}");

@@ -10,7 +10,7 @@ internal static class Some
 {
     public const string TaskJson = """{"title":"Task1"}""";
 
-    private static readonly TaskIds Ids = new(TimeProvider.System);
+    private static readonly IdGenerator Ids = new(TimeProvider.System);
 
     /// <summary>Every valid form of a task that clients can send.</summary>
     public static Gen<TaskJson> TaskJsons { get; } =
@@ -38,7 +38,7 @@ internal static class Some
         Gen.Elements<double?>(
             UnixSeconds.Min, Math.BitDecrement(UnixSeconds.MaxExclusive), -0.0, 0.1, 1e-7, -1e-7, 0.9999999));
 
-    public static StoredTask Task(string? id = null, string title = "Task1", bool completed = false) =>
+    public static Stored<TaskEntry> Task(string? id = null, string title = "Task1", bool completed = false) =>
         new(id ?? Ids.Next(), new TaskEntry { Title = title, Completed = completed });
 
     private static Gen<T?> OrNull<T>(Gen<T> values)

@@ -36,7 +36,7 @@ public sealed class LayerTests
     [InlineData("my-shop/Tasks/X.cs", "global::My.Shop.Operations.Health.Live();")]
     [InlineData("my-shop/Storage/X.cs", "using static My.Shop.Tasks.Problem;")]
     [InlineData("my-shop/Storage/X.cs", "var text = $\"{Tasks.TaskJson.Options}\";")]
-    [InlineData("my-shop/Operations/X.cs", "using Store = My.Shop.Storage.TaskTable;")]
+    [InlineData("my-shop/Operations/X.cs", "using Store = My.Shop.Storage.MemoryEngine;")]
     [InlineData("my-shop/Configuration/X.cs", "using My.Shop.Domain;")]
     [InlineData("my-shop/Http/X.cs", "using My.Shop.Tasks;")]
     [InlineData("my-shop/Tasks/X.cs", "using My.Shop.Hosting;")]

@@ -1,8 +1,4 @@
-using System.Buffers;
-using System.Buffers.Binary;
-using System.IO.Hashing;
 using System.Runtime.CompilerServices;
-using System.Text;
 
 namespace TaskService.Domain;
 
@@ -11,7 +7,7 @@ namespace TaskService.Domain;
 /// constructed.
 /// </summary>
 /// <exception cref="ArgumentException">A rule is broken; mappings into the domain validate first.</exception>
-internal sealed record TaskEntry
+internal sealed record TaskEntry : IContent
 {
     public const int TitleCharactersMax = 1_000;
     public const int DescriptionCharactersMax = 10_000;
@@ -69,34 +65,13 @@ internal sealed record TaskEntry
         }
     }
 
-    /// <summary>The version of this content; every property counts.</summary>
-    /// <remarks>A property that is added later comes last, behind a byte of its own, and only when it is set: the
-    /// versions that clients hold of tasks without it stay valid.</remarks>
-    public TaskVersion ComputeVersion()
+    public ContentVersion ComputeVersion()
     {
-        const int fixedBytes = sizeof(int) * 2 + sizeof(byte) * 2 + sizeof(long);
-        var bytesMax = fixedBytes + Encoding.UTF8.GetMaxByteCount(Title.Length)
-            + Encoding.UTF8.GetMaxByteCount(Description?.Length ?? 0);
-        var buffer = ArrayPool<byte>.Shared.Rent(bytesMax);
-        var length = 0;
-        PutText(Title);
-        PutText(Description);
-        buffer[length++] = (byte)Priority;
-        buffer[length++] = Completed ? (byte)1 : (byte)0;
-        BinaryPrimitives.WriteInt64LittleEndian(buffer.AsSpan(length), dueTicks);
-        length += sizeof(long);
-
-        var version = new TaskVersion(XxHash128.HashToUInt128(buffer.AsSpan(0, length)));
-        ArrayPool<byte>.Shared.Return(buffer);
-        return version;
-
-        // The length precedes the text, so that no two tasks share their bytes; -1 is null, 0 is empty.
-        void PutText(string? text)
-        {
-            var size = text is null ? -1 : Encoding.UTF8.GetBytes(text, buffer.AsSpan(length + sizeof(int)));
-            BinaryPrimitives.WriteInt32LittleEndian(buffer.AsSpan(length), size);
-            length += sizeof(int) + Math.Max(size, 0);
-        }
+        var hash = new ContentHash(Title, Description);
+        hash.Add((byte)Priority);
+        hash.Add(Completed);
+        hash.Add(dueTicks);
+        return hash.End();
     }
 
     private static string? TextProblem(string text, int charactersMax)

@@ -1,7 +1,6 @@
 using System.Collections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using TaskService.Configuration;
-using TaskService.Domain;
 using TaskService.Storage;
 using TaskService.Telemetry;
 using TaskService.Telemetry.Logging;
@@ -11,7 +10,7 @@ namespace TaskService.Hosting;
 /// <summary>
 /// All settings, typed, with their defaults. Each part is handed to those who need it by Program alone.
 /// </summary>
-/// <param name="CreateStore">Makes the storage engine that was chosen; opens nothing.</param>
+/// <param name="CreateEngine">Makes the storage engine that was chosen; opens nothing.</param>
 /// <param name="Source">All of it, for <c>builder.Configuration</c>.</param>
 /// <param name="Others">The sections of others, which were read as well.</param>
 /// <param name="Debug">Whether error bodies carry <c>trace</c>.</param>
@@ -22,7 +21,7 @@ internal sealed record Settings(
     HttpSettings Http,
     LogSettings Logging,
     TelemetrySettings Telemetry,
-    Func<ILoggerFactory, ITaskStore> CreateStore,
+    Func<ILoggerFactory, IEngine> CreateEngine,
     IConfigurationSource Source,
     OtherSections Others,
     bool Debug,
@@ -66,7 +65,7 @@ internal sealed record Settings(
         var http = HttpSettings.Read(root.Section("http"));
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
-        var createStore = StorageEngines.Read(root, "task-db");
+        var createEngine = StorageEngines.Read(root, "task-db");
         var others = new OtherSections(root);
         // A start without this section does not load the type any sooner.
         var configureKestrel = () => others.Configure<KestrelServerOptions>("Kestrel");
@@ -81,7 +80,7 @@ internal sealed record Settings(
             http,
             logging,
             telemetry,
-            loggers => createStore(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
+            loggers => createEngine!(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
             new ConfigSource(map),
             others,
             options.Debug,

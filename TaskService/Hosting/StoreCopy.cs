@@ -8,8 +8,8 @@ using TaskService.Telemetry.Logging;
 namespace TaskService.Hosting;
 
 /// <summary>
-/// Copies all tasks from one storage engine to another, under the same ids, a few at a time: memory does not grow with
-/// their number. Idempotency keys stay behind; they live for a day.
+/// Copies all data from one storage engine to another, under the same ids, a few values at a time: memory does not grow
+/// with their number. Idempotency keys stay behind; they live for a day.
 /// </summary>
 internal static class StoreCopy
 {
@@ -19,9 +19,9 @@ internal static class StoreCopy
     private const int ProgressItems = 10_000;
 
     /// <param name="from">Such as <c>fs:data/tasks</c> or <c>postgres:{ primary: "Host=db" }</c>.</param>
-    /// <param name="to">As well; it must hold no task.</param>
+    /// <param name="to">As well; it must be empty.</param>
     /// <param name="output">Gets a line at the end.</param>
-    /// <param name="progress">Gets the number of tasks that are copied so far; null for none.</param>
+    /// <param name="progress">Gets the number of values of a table that are copied so far; null for none.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="ConfigException">One of them is none.</exception>
     /// <exception cref="StorageException">One of them fails; what is in the target is not all.</exception>
@@ -38,48 +38,38 @@ internal static class StoreCopy
         {
             throw new ConfigException(problems.Lines);
         }
-        await using var source = openSource(setup with { IsReadOnly = true });
+        await using var source = openSource!(setup with { IsReadOnly = true });
+        var copies = Entities.All.Select(entity => entity.Accept(new CopyOf(source))).ToList();
         await source.OpenAsync(CancellationToken.None);
-        await using var batches = source.ListAsync(TaskQuery.All, CancellationToken.None)
-            .Chunk(ChangesAtOnce)
-            .GetAsyncEnumerator();
         // Of a source that cannot be read, no target is made.
-        var hasBatch = await batches.MoveNextAsync();
-        await using var target = openTarget(setup);
+        foreach (var copy in copies)
+        {
+            await copy.BeginAsync();
+        }
+        await using var target = openTarget!(setup);
         if (source.Place is { } place && target.Place is { } targetPlace && FileIdentity.AreSame(place, targetPlace))
         {
             throw new StorageException(
                 ErrorKind.StorageUnavailable, $"--to: {NameOf(to)} is the place that --from names; nothing was copied");
         }
+        copies.ForEach(copy => copy.AddTarget(target));
         await target.OpenAsync(CancellationToken.None);
-        if (await target.ListIdsDescendingAsync(CancellationToken.None).FirstOrDefaultAsync() is { } id)
+        foreach (var copy in copies)
         {
-            throw new StorageException(
-                ErrorKind.StorageUnavailable,
-                $"--to: {NameOf(to)} holds tasks already, such as {id}; nothing was copied");
-        }
-        var count = 0L;
-        for (; hasBatch; hasBatch = await batches.MoveNextAsync())
-        {
-            await Task.WhenAll(batches.Current.Select(task => AddAsync(target, task)));
-            count += batches.Current.Length;
-            if (count / ProgressItems > (count - batches.Current.Length) / ProgressItems)
+            if (await copy.FindInTargetAsync() is { } id)
             {
-                progress?.Report(count);
+                throw new StorageException(
+                    ErrorKind.StorageUnavailable,
+                    $"--to: {NameOf(to)} holds {copy.Table} already, such as {id}; nothing was copied");
             }
         }
-        await output.WriteLineAsync($"copied {count} tasks from {NameOf(from)} to {NameOf(to)}");
-        return ExitCodes.Fine;
-    }
-
-    private static async Task AddAsync(ITaskStore target, StoredTask task)
-    {
-        if (!await target.CreateAsync(task, idempotency: null, CancellationToken.None))
+        var counts = new List<string>();
+        foreach (var copy in copies)
         {
-            throw new StorageException(
-                ErrorKind.StorageUnavailable,
-                $"the target takes {task.Id} for taken, by one that differs in case only; it does not hold all tasks");
+            counts.Add($"{await copy.RunAsync(progress)} {copy.Table}");
         }
+        await output.WriteLineAsync($"copied {string.Join(", ", counts)} from {NameOf(from)} to {NameOf(to)}");
+        return ExitCodes.Fine;
     }
 
     // A mapping may hold a password.
@@ -87,7 +77,7 @@ internal static class StoreCopy
         text.Contains('{', StringComparison.Ordinal) ? text[..text.IndexOf(':', StringComparison.Ordinal)] : text;
 
     /// <summary>Reads an engine and, after the first colon, what stands under its name in a configuration.</summary>
-    private static Func<StoreSetup, ITaskStore> Read(string option, string text, ConfigProblems problems)
+    private static Func<StoreSetup, IEngine>? Read(string option, string text, ConfigProblems problems)
     {
         var (engine, value) = text.Split(':', 2) is [var name, var rest] ? (name, rest) : (text, "");
         if (engine == "memory")
@@ -111,4 +101,77 @@ internal static class StoreCopy
     private static Dictionary<string, string> Variables() => Environment.GetEnvironmentVariables()
         .Cast<DictionaryEntry>()
         .ToDictionary(variable => (string)variable.Key, variable => (string?)variable.Value ?? "");
+
+    private sealed class CopyOf(IEngine source) : IEntityVisitor<ICopy>
+    {
+        public ICopy Visit<T>(Entity<T> entity)
+            where T : class, IContent => new Copy<T>(entity, source.Store(entity));
+    }
+
+    /// <summary>The copy of an entity of any type.</summary>
+    private interface ICopy
+    {
+        string Table { get; }
+
+        /// <summary>Reads the first values.</summary>
+        Task BeginAsync();
+
+        void AddTarget(IEngine engine);
+
+        /// <returns>An id that the target has already; null when it has none.</returns>
+        Task<string?> FindInTargetAsync();
+
+        /// <returns>The number of values.</returns>
+        Task<long> RunAsync(IProgress<long>? progress);
+    }
+
+    private sealed class Copy<T>(Entity<T> entity, IStore<T> source) : ICopy
+        where T : class, IContent
+    {
+        private IAsyncEnumerator<Stored<T>[]> batches = null!;
+        private IStore<T> target = null!;
+        private bool hasBatch;
+
+        public string Table => entity.Table;
+
+        public async Task BeginAsync()
+        {
+            batches = source.ListAsync(new Query<T>(), CancellationToken.None)
+                .Chunk(ChangesAtOnce)
+                .GetAsyncEnumerator();
+            hasBatch = await batches.MoveNextAsync();
+        }
+
+        public void AddTarget(IEngine engine) => target = engine.Store(entity);
+
+        public async Task<string?> FindInTargetAsync() =>
+            await target.ListIdsDescendingAsync(CancellationToken.None).FirstOrDefaultAsync();
+
+        public async Task<long> RunAsync(IProgress<long>? progress)
+        {
+            var count = 0L;
+            for (; hasBatch; hasBatch = await batches.MoveNextAsync())
+            {
+                await Task.WhenAll(batches.Current.Select(AddAsync));
+                count += batches.Current.Length;
+                if (count / ProgressItems > (count - batches.Current.Length) / ProgressItems)
+                {
+                    progress?.Report(count);
+                }
+            }
+            await batches.DisposeAsync();
+            return count;
+        }
+
+        private async Task AddAsync(Stored<T> item)
+        {
+            if (await target.CreateAsync(item, idempotency: null, CancellationToken.None) is not null)
+            {
+                throw new StorageException(
+                    ErrorKind.StorageUnavailable,
+                    $"the target takes {item.Id} for taken, by one that differs in case only; it does not hold all"
+                    + $" {Table}");
+            }
+        }
+    }
 }

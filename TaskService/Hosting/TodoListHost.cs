@@ -24,7 +24,8 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly TelemetrySystem telemetry;
     private readonly CancellationTokenSource stopping = new();
     private readonly WebApplication app;
-    private readonly ITaskStore store;
+    private readonly IStorage storage;
+    private readonly IReadOnlyList<IStore> stores;
     private readonly IHostApplicationLifetime lifetime;
     private readonly ILogger logger;
     private readonly ILogger exporterLogger;
@@ -37,7 +38,9 @@ internal sealed class TodoListHost : IAsyncDisposable
     {
         (this.settings, this.logs, this.telemetry) = (settings, logs, telemetry);
         app = build(settings, logs, telemetry, stopping.Token);
-        store = app.Services.GetRequiredService<ITaskStore>();
+        storage = app.Services.GetRequiredService<IStorage>();
+        // An engine knows its stores before it is opened.
+        stores = [.. app.Services.GetServices<IStore>()];
         lifetime = app.Lifetime;
         var loggers = app.Services.GetRequiredService<ILoggerFactory>();
         logger = loggers.CreateLogger(LoggingSettings.LoggerName);
@@ -79,13 +82,13 @@ internal sealed class TodoListHost : IAsyncDisposable
     }
 
     /// <summary>
-    /// Opens the store, then the port. Whatever stops the application from within, such as a background service that
+    /// Opens the storage, then the port. Whatever stops the application from within, such as a background service that
     /// fails, stops it in order, as <see cref="StopAsync"/> does.
     /// </summary>
     /// <param name="settings">All of them.</param>
     /// <param name="build">Makes the application: its services, middleware and endpoints.</param>
     /// <param name="cancel">While it starts.</param>
-    /// <exception cref="StorageException">The store cannot be opened.</exception>
+    /// <exception cref="StorageException">The storage cannot be opened.</exception>
     /// <exception cref="IOException">The port or a log file cannot be opened.</exception>
     public static async Task<TodoListHost> StartAsync(
         Settings settings, BuildApplication build, CancellationToken cancel)
@@ -93,7 +96,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         var host = await CreateAsync(settings, build);
         try
         {
-            await host.app.Services.GetRequiredService<TodoListService>().OpenAsync(cancel);
+            await host.OpenStorageAsync(cancel);
             await host.ListenAsync(cancel);
             host.Log("STARTING");
         }
@@ -112,34 +115,34 @@ internal sealed class TodoListHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>Brings the schema of the store up to date, and nothing else.</summary>
-    /// <param name="settings">Of the store.</param>
+    /// <summary>Brings the schema of the storage up to date, and nothing else.</summary>
+    /// <param name="settings">Of the storage.</param>
     /// <param name="build">Makes the application, which is not started.</param>
     /// <param name="output">Gets a line that says what it is now.</param>
     /// <param name="cancel">Between two steps.</param>
     /// <returns>The exit code.</returns>
-    /// <exception cref="StorageException">The store cannot be opened.</exception>
+    /// <exception cref="StorageException">The storage cannot be opened.</exception>
     public static async Task<int> MigrateAsync(
         Settings settings, BuildApplication build, TextWriter output, CancellationToken cancel)
     {
         var host = await CreateAsync(settings, build);
         try
         {
-            await host.store.OpenAsync(cancel);
-            await output.WriteLineAsync(host.store.SchemaVersion is { } version
+            await host.storage.OpenAsync(cancel);
+            await output.WriteLineAsync(host.storage.SchemaVersion is { } version
                 ? $"the schema is at {version}"
                 : "this storage engine has no schema to migrate");
             return ExitCodes.Fine;
         }
         finally
         {
-            await host.store.DisposeAsync();
+            await host.storage.DisposeAsync();
             await host.ReleaseAsync();
         }
     }
 
     /// <summary>
-    /// Says that it is not ready any more, finishes what is in flight, and closes the store and the logs.
+    /// Says that it is not ready any more, finishes what is in flight, and closes the storage and the logs.
     /// </summary>
     /// <returns>The failure that stopped it or came with stopping, in one line; null when there was none.</returns>
     public Task<string?> StopAsync() => stopped.Value;
@@ -217,7 +220,7 @@ internal sealed class TodoListHost : IAsyncDisposable
             await Task.Delay(settings.Service.PreStopDelay);
             await StopServicesAsync();
             await telemetry.DisposeAsync();
-            await store.DisposeAsync();
+            await storage.DisposeAsync();
             Log("STOPPED");
             return failure;
         }
@@ -280,6 +283,17 @@ internal sealed class TodoListHost : IAsyncDisposable
     private Task LogEndedBackgroundServicesAsync() => Task.WhenAll(background
         .Where(one => one.Service.ExecuteTask is { IsCompleted: true })
         .Select(one => one.Watch));
+
+    private async Task OpenStorageAsync(CancellationToken cancel)
+    {
+        await storage.OpenAsync(cancel);
+        // New ids are higher than all that are stored.
+        var ids = app.Services.GetRequiredService<IdGenerator>();
+        foreach (var store in stores)
+        {
+            await ids.StartAboveAsync(store.ListIdsDescendingAsync(cancel));
+        }
+    }
 
     private async Task ListenAsync(CancellationToken cancel)
     {

@@ -25,7 +25,7 @@ internal sealed record Problem(
     public static readonly Problem InvalidIdempotencyKey = new(
         StatusCodes.Status400BadRequest,
         "Invalid Idempotency-Key",
-        $"The key must have 1 to {TodoListService.KeyCharactersMax} visible ASCII characters, in quotes or not, "
+        $"The key must have 1 to {IdempotencyKey.CharactersMax} visible ASCII characters, in quotes or not, "
         + "and comes once.");
 
     /// <summary>The one public text for the unexpected.</summary>
@@ -44,7 +44,7 @@ internal sealed record Problem(
     public static Problem InvalidJson(string detail) =>
         new(StatusCodes.Status400BadRequest, "Invalid JSON body", detail);
 
-    public static Problem InvalidTask(IReadOnlyList<Violation> violations) =>
+    public static Problem InvalidBody(IReadOnlyList<Violation> violations) =>
         new(StatusCodes.Status400BadRequest, "JSON Schema validation failed", Violations: violations);
 
     public static Problem InvalidQuery(string detail) => new(StatusCodes.Status400BadRequest, "Invalid query", detail);
@@ -52,10 +52,21 @@ internal sealed record Problem(
     public static Problem UnsupportedMediaType(string detail) =>
         new(StatusCodes.Status415UnsupportedMediaType, "Unsupported Media Type", detail);
 
+    /// <param name="name">Of the type, such as <c>Task</c>.</param>
+    /// <param name="id">Nothing has it.</param>
+    public static Problem NotFound(string name, string id) =>
+        new(StatusCodes.Status404NotFound, $"{name} '{id}' does not exist");
+
     /// <summary>The one table from what can go wrong in the domain to HTTP.</summary>
-    public static Problem From(ErrorKind kind, string id = "") => kind switch
+    /// <param name="kind">The error.</param>
+    /// <param name="name">As in <see cref="NotFound"/>.</param>
+    /// <param name="id">Of the resource that was asked for.</param>
+    public static Problem From(ErrorKind kind, string name = "Resource", string id = "") => kind switch
     {
-        ErrorKind.TaskNotFound => new(StatusCodes.Status404NotFound, $"Task '{id}' does not exist"),
+        ErrorKind.NotFound => NotFound(name, id),
+        ErrorKind.ParentNotFound => new(StatusCodes.Status404NotFound, "The parent does not exist"),
+        ErrorKind.HasChildren => new(
+            StatusCodes.Status409Conflict, $"{name} '{id}' is in use", "Others belong to it; delete them first."),
         ErrorKind.VersionMismatch => new(StatusCodes.Status412PreconditionFailed, "Precondition Failed"),
         ErrorKind.KeyInUse => new(
             StatusCodes.Status409Conflict,

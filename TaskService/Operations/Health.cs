@@ -81,14 +81,14 @@ internal static class Health
 }
 
 /// <summary>Ready when the storage can take changes.</summary>
-internal sealed class StorageHealthCheck(ITaskStore store) : IHealthCheck
+internal sealed class StorageHealthCheck(IStorage storage) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(
         HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {
-            await store.PingAsync(cancellationToken);
+            await storage.PingAsync(cancellationToken);
             return HealthCheckResult.Healthy();
         }
         catch (StorageException error)

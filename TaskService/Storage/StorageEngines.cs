@@ -3,6 +3,7 @@ using TaskService.Domain;
 using TaskService.Storage.FileSystem;
 using TaskService.Storage.Postgres;
 using TaskService.Storage.Sqlite;
+using TaskService.Storage.Tasks;
 
 namespace TaskService.Storage;
 
@@ -10,29 +11,37 @@ namespace TaskService.Storage;
 /// <param name="Loggers">Of the engine and its driver.</param>
 /// <param name="ServiceName">Names the connections on a server.</param>
 /// <param name="IsReadOnly">
-/// Whether the storage is only read, as the source of a copy: <see cref="ITaskStore.OpenAsync"/> then creates, migrates
+/// Whether the storage is only read, as the source of a copy: <see cref="IStorage.OpenAsync"/> then creates, migrates
 /// and changes nothing, and fails where there is no storage of this service; no changes are requested.
 /// </param>
 /// <param name="IsMigrateOnly">Whether only the schema is migrated, by <c>--migrate-only</c>.</param>
 internal sealed record StoreSetup(
     ILoggerFactory Loggers, string ServiceName, bool IsReadOnly = false, bool IsMigrateOnly = false);
 
+/// <summary>An engine, which keeps any entity that is described to it.</summary>
+internal interface IEngine : IStorage
+{
+    /// <summary>The store of an entity; called once for each, before <see cref="IStorage.OpenAsync"/>.</summary>
+    IStore<T> Store<T>(Entity<T> entity)
+        where T : class, IContent;
+}
+
 /// <summary>The storage engines that a configuration can choose from.</summary>
 internal static class StorageEngines
 {
     // One line per engine: its name in the configuration, and the function that reads its settings.
-    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<StoreSetup, ITaskStore>>>
+    private static readonly OrderedDictionary<string, Func<ConfigSection, string, Func<StoreSetup, IEngine>?>>
         Engines = new()
         {
-            ["memory"] = MemoryTaskStore.Read,
-            ["fs"] = FileTaskStore.Read,
-            ["sqlite"] = SqliteTaskStore.Read,
-            ["postgres"] = PostgresTaskStore.Read,
+            ["memory"] = MemoryEngine.Read,
+            ["fs"] = FileEngine.Read,
+            ["sqlite"] = (section, key) => SqliteEngine.Read(section, key, new TutorialImport()),
+            ["postgres"] = PostgresEngine.Read,
         };
 
     /// <summary>Reads the storage engine and its settings.</summary>
-    /// <returns>A factory of the engine, which opens nothing.</returns>
-    public static Func<StoreSetup, ITaskStore> Read(ConfigSection parent, string key)
+    /// <returns>A factory of the engine, which opens nothing; null with a problem of the configuration.</returns>
+    public static Func<StoreSetup, IEngine>? Read(ConfigSection parent, string key)
     {
         var section = parent.Section(key);
         foreach (var name in Engines.Keys)
@@ -54,6 +63,6 @@ internal static class StorageEngines
         {
             parent.Problem(key, $"no storage engine is chosen (allowed: {allowed})");
         }
-        return _ => new MemoryTaskStore();
+        return null;
     }
 }

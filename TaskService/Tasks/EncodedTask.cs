@@ -18,7 +18,7 @@ internal static class EncodedTask
     private static Utf8JsonWriter? threadWriter;
 
     /// <summary>As a member of an object, without commas.</summary>
-    public static byte[] Member(StoredTask task) => task.CachedRepresentation switch
+    public static byte[] Member(Stored<TaskEntry> task) => task.CachedRepresentation switch
     {
         byte[] member => member,
         KnownResult result => result.Member,
@@ -27,7 +27,7 @@ internal static class EncodedTask
     };
 
     /// <summary>The result of a request for this task alone, made once and cached as well.</summary>
-    public static ApiResult Result(StoredTask task)
+    public static ApiResult Result(Stored<TaskEntry> task)
     {
         if (task.CachedRepresentation is KnownResult known)
         {
@@ -44,13 +44,13 @@ internal static class EncodedTask
         return result;
     }
 
-    private static byte[] Encode(StoredTask task)
+    private static byte[] Encode(Stored<TaskEntry> task)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
         var writer = threadWriter ??= new Utf8JsonWriter(buffer, StrictJson.WriterOptions);
         writer.Reset(buffer);
         writer.WritePropertyName(task.Id);
-        TaskJson.FromDomain(task.Entry).Write(writer);
+        TaskJson.FromDomain(task.Value).Write(writer);
         writer.Flush();
         var bytes = buffer.WrittenSpan.ToArray();
         task.CachedRepresentation = bytes;

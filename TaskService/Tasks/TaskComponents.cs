@@ -13,7 +13,7 @@ internal static class TaskComponents
     private const string SchemaFile = "todoList-v1.0.json";
     private const string SomeTask = """{"priority":"high","title":"Write it down","completed":false}""";
 
-    public static Problem NotFound { get; } = Problem.From(ErrorKind.TaskNotFound, SomeId);
+    public static Problem NotFound { get; } = Problem.NotFound(TaskEndpoints.TypeName, SomeId);
 
     public static Problem Unavailable { get; } = Problem.From(ErrorKind.StorageUnavailable);
 
@@ -25,7 +25,7 @@ internal static class TaskComponents
     public static Problem[] BodyProblems { get; } =
     [
         Problem.InvalidJson("a member is repeated"),
-        Problem.InvalidTask([new Violation("/title", "is required")]),
+        Problem.InvalidBody([new Violation("/title", "is required")]),
         Framework(StatusCodes.Status400BadRequest, "The body is not framed correctly"),
         Framework(StatusCodes.Status408RequestTimeout, "The body did not arrive in time"),
         Problem.ContentTooLarge(BodyBytesMax),
@@ -86,7 +86,7 @@ internal static class TaskComponents
         [TaskEndpoints.KeyHeader] = DescribedComponents.Parameter(
             "header", TaskEndpoints.KeyHeader,
             "Makes a retry safe: the same key and body get the first response again.",
-            new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = TodoListService.KeyCharactersMax },
+            new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = IdempotencyKey.CharactersMax },
             "8e03978e-40d5-43e8-bc93-6894a57f9324"),
     };
 

@@ -12,6 +12,9 @@ namespace TaskService.Tasks;
 /// <param name="bodyBytesMax">Of a request.</param>
 internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 {
+    /// <summary>In messages.</summary>
+    public const string TypeName = "Task";
+
     public const string KeyHeader = "Idempotency-Key";
 
     private readonly TaskListCache all = new(tasks);
@@ -61,14 +64,14 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
             : new ApiResult
             {
                 Status = StatusCodes.Status201Created,
-                Location = $"/tasks/{created.TaskId}",
+                Location = $"/tasks/{created.Id}",
                 Tag = Preconditions.TagOf(created.Version.Hash),
             };
     }
 
     public async ValueTask<ApiResult> FindAsync(string id, CancellationToken cancel) =>
         await tasks.FindAsync(id, cancel) is not { } found
-            ? Problem.From(ErrorKind.TaskNotFound, id)
+            ? Problem.NotFound(TypeName, id)
             : EncodedTask.Result(found);
 
     public async ValueTask<ApiResult> ReplaceAsync(
@@ -108,16 +111,16 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         RequestBody.ReadAsync(http.Request, bodyBytesMax, isPatch, cancel);
 
     private static ApiResult Changed(ErrorKind? refusal, string id) =>
-        refusal is { } kind ? Problem.From(kind, id) : ApiResult.NoContent;
+        refusal is { } kind ? Problem.From(kind, TypeName, id) : ApiResult.NoContent;
 
     /// <summary>Whether the request allows a version to be changed; null when it does not care.</summary>
-    private static Predicate<TaskVersion>? Allows(HttpRequest request)
+    private static Predicate<ContentVersion>? Allows(HttpRequest request)
     {
         var conditions = new Preconditions(request.Headers);
         return conditions.Any ? Of(conditions) : null;
 
         // Apart, so that there is no closure without conditions.
-        static Predicate<TaskVersion> Of(Preconditions conditions) =>
+        static Predicate<ContentVersion> Of(Preconditions conditions) =>
             version => conditions.ChangeIsAllowed(Preconditions.TagOf(version.Hash));
     }
 
@@ -136,7 +139,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         try
         {
             result = read(body, violations);
-            problem = violations.Count == 0 ? null : Problem.InvalidTask(violations);
+            problem = violations.Count == 0 ? null : Problem.InvalidBody(violations);
         }
         catch (JsonException error)
         {
@@ -155,7 +158,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
         // Half a quoted string, or one with something behind it, is neither form.
         var isWhole = isQuoted ? !key.Contains('"', StringComparison.Ordinal) : key is not (['"', ..] or [.., '"']);
         return isWhole
-            && key.Length is >= 1 and <= TodoListService.KeyCharactersMax && key.All(c => c is > ' ' and < '\x7f')
+            && key.Length is >= 1 and <= IdempotencyKey.CharactersMax && key.All(c => c is > ' ' and < '\x7f')
             ? key
             : null;
     }

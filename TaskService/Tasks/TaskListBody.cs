@@ -14,7 +14,7 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
     /// <summary>How large a piece gets, but for a task that takes more alone.</summary>
     public const int PieceBytesMax = 64 * 1024;
 
-    private readonly IAsyncEnumerator<StoredTask> tasks;
+    private readonly IAsyncEnumerator<Stored<TaskEntry>> tasks;
 
     // Rented: made anew, a list of 1,000 tasks took twice as long, and the memory of large arrays was not given back.
     private byte[]? first = ArrayPool<byte>.Shared.Rent(PieceBytesMax);
@@ -26,7 +26,7 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
     private string? lastId;
     private bool isComplete;
 
-    private TaskListBody(IAsyncEnumerator<StoredTask> tasks, int? limit) =>
+    private TaskListBody(IAsyncEnumerator<Stored<TaskEntry>> tasks, int? limit) =>
         (this.tasks, left) = (tasks, limit ?? int.MaxValue);
 
     /// <summary>All of it, when it fits the first piece, until disposal; else empty.</summary>
@@ -87,7 +87,7 @@ internal sealed class TaskListBody : IStreamedBody, IAsyncDisposable
     }
 
     private static async ValueTask<string?> EndOfPageAsync(
-        IAsyncEnumerable<StoredTask> rest, int left, string last)
+        IAsyncEnumerable<Stored<TaskEntry>> rest, int left, string last)
     {
         await foreach (var task in rest)
         {

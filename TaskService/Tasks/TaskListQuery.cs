@@ -77,7 +77,7 @@ internal sealed record TaskListQuery(TaskQuery Tasks, int? Limit, string? DueBef
         query = name switch
         {
             "limit" => this with { Limit = ParseLimit(value) },
-            "after" => this with { Tasks = Tasks with { After = TaskIds.IsValid(value) ? value : null } },
+            "after" => this with { Tasks = Tasks with { After = IdGenerator.IsValid(value) ? value : null } },
             "completed" => this with { Tasks = Tasks with { Completed = ParseFlag(value) } },
             "priority" => this with { Tasks = Tasks with { Priority = TaskJson.ParsePriority(value) } },
             _ => this with { Tasks = Tasks with { DueBefore = ParseTime(value) }, DueBefore = value },

@@ -115,6 +115,6 @@ internal static class TaskRoutes
             string routeKey,
             RouteValueDictionary values,
             RouteDirection routeDirection) =>
-            values.TryGetValue(routeKey, out var id) && id is string text && TaskIds.IsValid(text);
+            values.TryGetValue(routeKey, out var id) && id is string text && IdGenerator.IsValid(text);
     }
 }

@@ -5,8 +5,8 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using TaskService.Domain;
-using TaskService.Storage;
 using TaskService.Storage.FileSystem;
+using TaskService.Storage.Tasks;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.FileSystem;
@@ -55,7 +55,7 @@ public sealed class DamageTests : IDisposable
         foreach (var task in served)
         {
             var file = await File.ReadAllBytesAsync(directory.File($"{task.Id}.json"), Cancel);
-            var row = JsonSerializer.SerializeToNode(TaskRow.FromDomain(task.Entry), TaskRowJson.File.TaskRow);
+            var row = JsonSerializer.SerializeToNode(TaskRow.FromDomain(task.Value), TaskRowJson.File.TaskRow);
             Assert.True(JsonNode.DeepEquals(JsonNode.Parse(file), row), Encoding.UTF8.GetString(file));
         }
     }
@@ -113,7 +113,7 @@ public sealed class DamageTests : IDisposable
         Assert.Empty(await ServedAsync());
         Assert.Equal(3, log.Lines.Count);
         Assert.Single(log.Lines, line => line.EndsWith("it is empty", StringComparison.Ordinal));
-        Assert.Single(log.Lines, line => line.EndsWith("it is named after another task", StringComparison.Ordinal));
+        Assert.Single(log.Lines, line => line.EndsWith("it is named after another resource", StringComparison.Ordinal));
         Assert.Equal(3, Directory.GetFiles(directory.File(".keys")).Length);
     }
 
@@ -132,14 +132,14 @@ public sealed class DamageTests : IDisposable
     private static byte[] Whole() =>
         """{"priority":"high","title":"abc žluť","description":"d","completed":true,"due_date":1.5}"""u8.ToArray();
 
-    private async Task<List<StoredTask>> ServedAsync()
+    private async Task<List<Stored<TaskEntry>>> ServedAsync()
     {
-        await using var store = new FileTaskStore(directory.Path, log);
+        await using var store = new TaskStore(new FileEngine(directory.Path, log));
         await store.OpenAsync(Cancel);
         return await store.ListAsync(TaskQuery.All, Cancel).ToListAsync(Cancel);
     }
 
-    private sealed class Messages : ILogger<FileTaskStore>
+    private sealed class Messages : ILogger<FileEngine>
     {
         public ConcurrentQueue<string> Lines { get; } = new();
 

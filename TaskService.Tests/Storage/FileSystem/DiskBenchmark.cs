@@ -69,14 +69,14 @@ public sealed class DiskBenchmark : IDisposable
 
     private static async Task<double> CreatesAsync(string path, int writers)
     {
-        await using var store = new FileTaskStore(path, NullLogger<FileTaskStore>.Instance);
+        await using var store = new TaskStore(new FileEngine(path, NullLogger<FileEngine>.Instance));
         await store.OpenAsync(Cancel);
         var (started, count) = (Stopwatch.GetTimestamp(), 0);
         await Task.WhenAll(Enumerable.Range(0, writers).Select(_ => Task.Run(async () =>
         {
             while (Stopwatch.GetElapsedTime(started).TotalSeconds < Seconds)
             {
-                Assert.True(await store.CreateAsync(Some.Task(), null, Cancel));
+                Assert.Null(await store.CreateAsync(Some.Task(), null, Cancel));
                 Interlocked.Increment(ref count);
             }
         })));

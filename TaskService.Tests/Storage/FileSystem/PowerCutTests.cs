@@ -64,7 +64,7 @@ public sealed class PowerCutTests : IDisposable
         for (var round = 0; round < rounds && wrong.Count == 0; round++)
         {
             var enough = ledger.Acknowledged + Random.Shared.Next(1, 300);
-            var store = new FileTaskStore(path, NullLogger<FileTaskStore>.Instance, sync);
+            var store = new TaskStore(new FileEngine(path, NullLogger<FileEngine>.Instance, sync));
             await using (store)
             {
                 await store.OpenAsync(CancellationToken.None);
@@ -76,10 +76,10 @@ public sealed class PowerCutTests : IDisposable
                 await writers;
             }
             await disk.AgainAsync();
-            await using var again = new FileTaskStore(path, NullLogger<FileTaskStore>.Instance);
+            await using var again = new TaskStore(new FileEngine(path, NullLogger<FileEngine>.Instance));
             await again.OpenAsync(CancellationToken.None);
             var found = await again.ListAsync(TaskQuery.All, CancellationToken.None)
-                .ToDictionaryAsync(task => task.Id, task => task.Entry.Title);
+                .ToDictionaryAsync(task => task.Id, task => task.Value.Title);
             wrong.AddRange(ledger.Check(found));
             if (Directory.GetFiles(path, "*.json").Length is var files && files != found.Count)
             {
@@ -94,7 +94,7 @@ public sealed class PowerCutTests : IDisposable
     }
 
     /// <param name="store">Is written to, as the service does.</param>
-    private sealed class StoreClient(FileTaskStore store) : Ledger.IClient
+    private sealed class StoreClient(TaskStore store) : Ledger.IClient
     {
         private volatile bool isEager;
 
@@ -105,7 +105,7 @@ public sealed class PowerCutTests : IDisposable
         {
             if (await store.FindKeyAsync(key, CancellationToken.None) is { } known)
             {
-                return known.TaskId;
+                return known.Id;
             }
             var task = Padded(Some.Task(title: title));
             var idempotency = new IdempotencyRecord(key, 0, task.Id, task.Version, DateTimeOffset.UtcNow);
@@ -121,8 +121,8 @@ public sealed class PowerCutTests : IDisposable
         public Task<bool> DeleteAsync(string id) =>
             IsDoneAsync(store.DeleteAsync(id, null, CancellationToken.None));
 
-        private static StoredTask Padded(StoredTask task) =>
-            new(task.Id, task.Entry with { Description = Ledger.Padding });
+        private static Stored<TaskEntry> Padded(Stored<TaskEntry> task) =>
+            new(task.Id, task.Value with { Description = Ledger.Padding });
 
         private static async Task<bool> IsDoneAsync<T>(ValueTask<T> change)
         {

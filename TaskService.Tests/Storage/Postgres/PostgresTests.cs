@@ -5,6 +5,7 @@ using TaskService.Domain;
 using TaskService.Storage.Postgres;
 using TaskService.Storage.Sql;
 using TaskService.Tests.Storage.Sql;
+using TaskService.Storage.Tasks;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
@@ -12,6 +13,8 @@ namespace TaskService.Tests.Storage.Postgres;
 /// <summary>What is to be seen of the service on the server, and of the server in the service.</summary>
 public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
 {
+    private static readonly EntitySql<TaskEntry> Sql = TaskRow.Entity.Sql;
+
     public static TheoryData<string, string> Lists => new()
     {
         { "", "Index Scan using tasks_pkey" },
@@ -60,8 +63,8 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
             DueBefore = filter == "due" ? DateTimeOffset.UnixEpoch.AddSeconds(100) : null,
         };
         await using var explain = connection.CreateCommand();
-        explain.CommandText = $"EXPLAIN {TaskSql.List(query)}";
-        TaskSql.SetQuery(explain, query, filter == "due" ? "" : "00010000", 32);
+        explain.CommandText = $"EXPLAIN {Sql.List(query)}";
+        Sql.SetQuery(explain, query, filter == "due" ? "" : "00010000", 32);
         var plan = await PlanAsync(explain);
         Assert.Contains(index, plan, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan", plan, StringComparison.Ordinal);
@@ -108,7 +111,7 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
             "INSERT INTO tasks (id, completed, priority, title) SELECT to_char(n, 'FM00000000'), false, 'none', 'title'"
             + " FROM generate_series(1, 50000) n; ANALYZE tasks");
         await using var find = connection.CreateCommand();
-        find.CommandText = PostgresQuery.OfAll(TaskSql.Find, "@id");
+        find.CommandText = PostgresQuery.OfAll(Sql.Find, "@id");
         var keys = find.Parameters.Add(new NpgsqlParameter<string[]>("@keys", []));
         for (var count = 0; count < 10; count++)
         {
@@ -212,8 +215,8 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         var statements = SqlEvents.OfRequests(events);
         Assert.Equal(
             [
-                ("request.store.create", TaskSql.Insert, 1L), ("request.store.find", TaskSql.Find, 1L),
-                ("request.store.delete", TaskSql.Delete, 0L),
+                ("request.store.create", Sql.Insert, 1L), ("request.store.find", Sql.Find, 1L),
+                ("request.store.delete", Sql.Delete, 0L),
             ],
             statements.Select(one => (one.Parent, one.Query, one.Rows)));
         Assert.All(statements, one => Assert.Equal($"{one.Parent}.sql", one.Type));
@@ -301,8 +304,8 @@ public sealed class PostgresTests(PostgresFixture servers) : IClassFixture<Postg
         }
     }
 
-    private ITaskStore Store(string database) =>
-        PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+    private TaskStore Store(string database) =>
+        PostgresTaskStore.Create($"primary: '{servers.Primary.Connection(database)}'");
 
     /// <summary>Makes the tables and puts rows into them.</summary>
     /// <returns>A session of its own.</returns>

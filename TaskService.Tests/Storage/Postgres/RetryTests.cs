@@ -87,16 +87,17 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
         await store.OpenAsync(Cancel);
         var now = new DateTimeOffset(2026, 11, 25, 12, 0, 0, TimeSpan.Zero);
         var (first, second) = (Some.Task("a"), Some.Task("b"));
-        Assert.True(await store.CreateAsync(first, RecordOf(first, now), Cancel));
-        Assert.False(await store.CreateAsync(second, RecordOf(second, now.AddHours(23)), Cancel));
+        Assert.Null(await store.CreateAsync(first, RecordOf(first, now), Cancel));
+        Assert.Equal(ErrorKind.IdTaken, await store.CreateAsync(second, RecordOf(second, now.AddHours(23)), Cancel));
         Assert.Null(await store.FindAsync("b", Cancel));
         Assert.Equal(RecordOf(first, now), await store.FindKeyAsync("key", Cancel));
         // Neither does a task whose id is taken leave a key behind.
-        Assert.False(await store.CreateAsync(first, RecordOf(first, now) with { Key = "other" }, Cancel));
+        var other = RecordOf(first, now) with { Key = "other" };
+        Assert.Equal(ErrorKind.IdTaken, await store.CreateAsync(first, other, Cancel));
         Assert.Null(await store.FindKeyAsync("other", Cancel));
 
-        Assert.True(await store.CreateAsync(second, RecordOf(second, now.AddHours(24)), Cancel));
-        Assert.Equal("b", (await store.FindKeyAsync("key", Cancel))!.TaskId);
+        Assert.Null(await store.CreateAsync(second, RecordOf(second, now.AddHours(24)), Cancel));
+        Assert.Equal("b", (await store.FindKeyAsync("key", Cancel))!.Id);
     }
 
     [Fact]
@@ -112,12 +113,12 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
         foreach (var (name, left) in new[] { ("a", 701L), ("b", 202L), ("c", 3L) })
         {
             var task = Some.Task(name);
-            Assert.True(await store.CreateAsync(task, RecordOf(task, now) with { Key = name }, Cancel));
+            Assert.Null(await store.CreateAsync(task, RecordOf(task, now) with { Key = name }, Cancel));
             Assert.Equal(left, servers.Primary.Query("SELECT count(*) FROM idempotency_keys", database));
         }
     }
 
-    private static IdempotencyRecord RecordOf(StoredTask task, DateTimeOffset now) =>
+    private static IdempotencyRecord RecordOf(Stored<TaskEntry> task, DateTimeOffset now) =>
         new("key", UInt128.MaxValue, task.Id, task.Version, now);
 
     private static async Task<HttpResponseMessage> CreateAsync(RunningService service, string key)
@@ -128,6 +129,6 @@ public sealed class RetryTests(PostgresFixture servers) : IClassFixture<Postgres
         return await service.Client.SendAsync(request);
     }
 
-    private ITaskStore Store(string database) =>
-        PostgresStore.Create($"primary: '{servers.Primary.Connection(database)}'");
+    private TaskStore Store(string database) =>
+        PostgresTaskStore.Create($"primary: '{servers.Primary.Connection(database)}'");
 }

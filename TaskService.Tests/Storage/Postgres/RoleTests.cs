@@ -78,7 +78,7 @@ public sealed partial class RoleTests(PostgresFixture servers) : IClassFixture<P
     {
         var (database, role) = await MigratedAsync();
         servers.Primary.Execute(For(role, sql), database);
-        await using var store = PostgresStore.Create($"primary: '{ConnectionOf(role, database)}'");
+        await using var store = PostgresTaskStore.Create($"primary: '{ConnectionOf(role, database)}'");
         var error = await Assert.ThrowsAsync<StorageException>(() => store.OpenAsync(CancellationToken.None));
         Assert.Equal(
             $"task-db.postgres: {servers.Primary.Address} cannot be used: "

@@ -90,11 +90,12 @@ public sealed class SqliteSessionTests : IDisposable
         Assert.Null(Operation.Current);
     }
 
-    private async Task<SqliteTaskStore> OpenAsync()
+    private async Task<TaskStore> OpenAsync()
     {
-        var store = new SqliteTaskStore(
+        var store = new TaskStore(new SqliteEngine(
             directory.File("tasks.db"),
-            Microsoft.Extensions.Logging.Abstractions.NullLogger<SqliteTaskStore>.Instance);
+            import: null,
+            Microsoft.Extensions.Logging.Abstractions.NullLogger<SqliteEngine>.Instance));
         await store.OpenAsync(CancellationToken.None);
         return store;
     }

@@ -6,9 +6,9 @@ using TaskService.Domain;
 namespace TaskService.Storage.FileSystem;
 
 /// <summary>
-/// Idempotency keys in files, one per key, named by the id of the created task. A key is written before its task: while
-/// pending, it is valid if the task exists. A key without a task was never acknowledged, and is removed at the next
-/// start. Before its task is deleted, a key is confirmed: then it is valid by itself.
+/// Idempotency keys in files, one per key, named by the id of the created resource. A key is written before its
+/// resource: while pending, it is valid if the resource exists. A key without one was never acknowledged, and is
+/// removed at the next start. Before its resource is deleted, a key is confirmed: then it is valid by itself.
 /// </summary>
 internal sealed class FileKeys : IDisposable
 {
@@ -16,29 +16,29 @@ internal sealed class FileKeys : IDisposable
     private const string Pending = ".pending";
 
     private readonly KeyTable table = new();
-    private readonly ConcurrentDictionary<string, IdempotencyRecord> pendingByTask = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IdempotencyRecord> pendingById = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, TaskCompletionSource> unfinished = new(StringComparer.Ordinal);
     private readonly DurableDirectory directory;
     private readonly ILogger logger;
 
     /// <summary>Reads the keys.</summary>
     /// <param name="directory">A directory for keys only.</param>
-    /// <param name="taskExists">Whether there is a task with this id.</param>
+    /// <param name="exists">Whether there is a resource with this id.</param>
     /// <param name="logger">Gets a warning for each invalid file.</param>
-    public FileKeys(DurableDirectory directory, Predicate<string> taskExists, ILogger logger)
+    public FileKeys(DurableDirectory directory, Predicate<string> exists, ILogger logger)
     {
         (this.directory, this.logger) = (directory, logger);
         var known = Files(Confirmed).Select(Read).OfType<IdempotencyRecord>().ToList();
         foreach (var create in Files(Pending).Select(Read).OfType<IdempotencyRecord>())
         {
-            if (taskExists(create.TaskId))
+            if (exists(create.Id))
             {
                 known.Add(create);
-                pendingByTask[create.TaskId] = create;
+                pendingById[create.Id] = create;
             }
             else
             {
-                directory.Forget(create.TaskId + Pending);
+                directory.Forget(create.Id + Pending);
             }
         }
         foreach (var create in known.OrderBy(create => create.Created))
@@ -67,39 +67,39 @@ internal sealed class FileKeys : IDisposable
         end.SetResult();
     }
 
-    /// <summary>To be called before the task is written.</summary>
+    /// <summary>To be called before the resource is written.</summary>
     /// <exception cref="StorageException">The outcome is unknown.</exception>
     public void Write(IdempotencyRecord create) => directory.Write(
-        create.TaskId + Pending,
+        create.Id + Pending,
         JsonSerializer.SerializeToUtf8Bytes(FileKey.FromDomain(create), FileKeyJson.Default.FileKey));
 
-    /// <summary>To be called when the task could not be created.</summary>
-    public void Withdraw(IdempotencyRecord create) => directory.Forget(create.TaskId + Pending);
+    /// <summary>To be called when the resource could not be created.</summary>
+    public void Withdraw(IdempotencyRecord create) => directory.Forget(create.Id + Pending);
 
-    /// <summary>To be called when the task is on the disk: from now on a lookup finds the key.</summary>
+    /// <summary>To be called when the resource is on the disk: from now on a lookup finds the key.</summary>
     public void Add(IdempotencyRecord create)
     {
-        pendingByTask[create.TaskId] = create;
+        pendingById[create.Id] = create;
         Forget(table.Add(create));
     }
 
-    /// <summary>To be called before a task is deleted: its key must stay valid without the task.</summary>
-    /// <exception cref="StorageException">The outcome is unknown; the task must not be deleted.</exception>
-    public void Confirm(string taskId)
+    /// <summary>To be called before a resource is deleted: its key must stay valid without it.</summary>
+    /// <exception cref="StorageException">The outcome is unknown; the resource must not be deleted.</exception>
+    public void Confirm(string id)
     {
-        if (!pendingByTask.TryGetValue(taskId, out var create))
+        if (!pendingById.TryGetValue(id, out var create))
         {
             return;
         }
         try
         {
-            directory.Rename(taskId + Pending, taskId + Confirmed);
+            directory.Rename(id + Pending, id + Confirmed);
         }
         catch (StorageException) when (table.Find(create.Key) != create)
         {
             // The key was evicted meanwhile.
         }
-        pendingByTask.TryRemove(taskId, out _);
+        pendingById.TryRemove(id, out _);
     }
 
     /// <inheritdoc cref="DurableDirectory.ThrowIfFailed"/>
@@ -121,11 +121,11 @@ internal sealed class FileKeys : IDisposable
             var create = file.Length == 0
                 ? null
                 : JsonSerializer.Deserialize(File.ReadAllBytes(file.FullName), FileKeyJson.Default.FileKey)?.ToDomain();
-            if (create?.TaskId == Path.GetFileNameWithoutExtension(file.Name))
+            if (create?.Id == Path.GetFileNameWithoutExtension(file.Name))
             {
                 return create;
             }
-            problem = create is null ? "it is empty" : "it is named after another task";
+            problem = create is null ? "it is empty" : "it is named after another resource";
         }
         catch (Exception error) when (error is JsonException or FormatException or OverflowException or IOException
             or UnauthorizedAccessException)
@@ -133,7 +133,7 @@ internal sealed class FileKeys : IDisposable
             problem = error.Message;
         }
         logger.LogWarning(
-            "File {File} is no idempotency key and not touched; a retry with it would make a new task: {Reason}",
+            "File {File} is no idempotency key and not touched; a retry with it would make a new resource: {Reason}",
             file.FullName,
             problem);
         return null;
@@ -143,9 +143,9 @@ internal sealed class FileKeys : IDisposable
     {
         foreach (var create in gone)
         {
-            pendingByTask.TryRemove(create.TaskId, out _);
-            directory.Forget(create.TaskId + Pending);
-            directory.Forget(create.TaskId + Confirmed);
+            pendingById.TryRemove(create.Id, out _);
+            directory.Forget(create.Id + Pending);
+            directory.Forget(create.Id + Confirmed);
         }
     }
 }
@@ -154,12 +154,12 @@ internal sealed class FileKeys : IDisposable
 internal sealed record FileKey(string Key, string BodyHash, string TaskId, string Version, DateTimeOffset Created)
 {
     public static FileKey FromDomain(IdempotencyRecord create) => new(
-        create.Key, $"{create.BodyHash:x32}", create.TaskId, create.Version.ToString(), create.Created);
+        create.Key, $"{create.BodyHash:x32}", create.Id, create.Version.ToString(), create.Created);
 
     /// <exception cref="FormatException">A hash is malformed.</exception>
     /// <exception cref="OverflowException">A hash is too long.</exception>
     public IdempotencyRecord ToDomain() => new(
-        Key, ParseHash(BodyHash), TaskId, new TaskVersion(ParseHash(Version)), Created);
+        Key, ParseHash(BodyHash), TaskId, new ContentVersion(ParseHash(Version)), Created);
 
     private static UInt128 ParseHash(string text) =>
         UInt128.Parse(text, System.Globalization.NumberStyles.AllowHexSpecifier, null);

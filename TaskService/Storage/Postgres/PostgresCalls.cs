@@ -43,7 +43,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     {
         this.settings = settings;
         name = ToName(serviceName);
-        logger = loggers.CreateLogger<PostgresTaskStore>();
+        logger = loggers.CreateLogger<PostgresEngine>();
         servers = new PostgresServers(settings, name, loggers);
         replicaReads = new(finds => FindAsync(finds, usesReplica: true), lingerTurns: 3);
         primaryReads = new(finds => FindAsync(finds, usesReplica: false), lingerTurns: 3);

@@ -81,7 +81,7 @@ internal abstract class PostgresQuery(string sql, Action<SqlParameters> set) : P
     /// <param name="key">That parameter.</param>
     /// <param name="row">Reads the current row.</param>
     public static PostgresQuery<T> Find<T>(string sql, PostgresKey key, Func<NpgsqlDataReader, T> row) =>
-        new(sql, parameters => TaskSql.Set(parameters, key.Name, DbType.String, key.Value), row) { Key = key };
+        new(sql, parameters => parameters.Set(key.Name, DbType.String, key.Value), row) { Key = key };
 
     /// <summary>Joins lookups with the same text to one query each.</summary>
     /// <param name="finds">Created by <see cref="Find"/>; they get their rows.</param>

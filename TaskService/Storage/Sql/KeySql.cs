@@ -5,7 +5,7 @@ using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
-/// <summary>Statements on the table of idempotency keys, in SQL that every engine supports.</summary>
+/// <summary>Statements on the table of idempotency keys, which all entities share, in SQL of every engine.</summary>
 internal static class KeySql
 {
     /// <summary>
@@ -17,7 +17,7 @@ internal static class KeySql
         "SELECT key, body_hash, task_id, version, created FROM idempotency_keys WHERE key = @key";
 
     /// <summary>
-    /// Changes no row when the key exists and is not expired: another process has created a task with it meanwhile.
+    /// Changes no row when the key exists and is not expired: another process has created a resource with it meanwhile.
     /// </summary>
     public const string Insert =
         "INSERT INTO idempotency_keys (key, body_hash, task_id, version, created)"
@@ -25,22 +25,24 @@ internal static class KeySql
         + " ON CONFLICT (key) DO UPDATE SET body_hash = excluded.body_hash, task_id = excluded.task_id,"
         + " version = excluded.version, created = excluded.created WHERE idempotency_keys.created <= @expired";
 
+    public const string Delete = "DELETE FROM idempotency_keys WHERE key = @key";
+
     public const string DeleteExpired =
         "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys WHERE created <= @expired"
         + " ORDER BY created LIMIT @limit)";
 
-    /// <summary>Sets the parameter of <see cref="Find"/>.</summary>
+    /// <summary>Sets the parameter of <see cref="Find"/> and <see cref="Delete"/>.</summary>
     public static void SetName(SqlParameters parameters, string key) =>
-        TaskSql.Set(parameters, "@key", DbType.String, key);
+        parameters.Set("@key", DbType.String, key);
 
     /// <summary>Sets the parameters of <see cref="Insert"/>.</summary>
     public static void SetKey(SqlParameters parameters, IdempotencyRecord create)
     {
-        TaskSql.Set(parameters, "@key", DbType.String, create.Key);
-        TaskSql.Set(parameters, "@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
-        TaskSql.Set(parameters, "@task_id", DbType.String, create.TaskId);
-        TaskSql.Set(parameters, "@version", DbType.String, create.Version.ToString());
-        TaskSql.Set(parameters, "@created", DbType.Int64, Microseconds(create.Created));
+        parameters.Set("@key", DbType.String, create.Key);
+        parameters.Set("@body_hash", DbType.String, create.BodyHash.ToString("x32", null));
+        parameters.Set("@task_id", DbType.String, create.Id);
+        parameters.Set("@version", DbType.String, create.Version.ToString());
+        parameters.Set("@created", DbType.Int64, Microseconds.FromTime(create.Created));
         SetExpired(parameters, create.Created);
     }
 
@@ -48,7 +50,7 @@ internal static class KeySql
     public static void SetExpiry(SqlParameters parameters, DateTimeOffset now)
     {
         SetExpired(parameters, now);
-        TaskSql.Set(parameters, "@limit", DbType.Int32, ExpiredItemsMax);
+        parameters.Set("@limit", DbType.Int32, ExpiredItemsMax);
     }
 
     /// <summary>Reads the current row of <see cref="Find"/>.</summary>
@@ -56,14 +58,11 @@ internal static class KeySql
         reader.GetString(0),
         ParseHash(reader.GetString(1)),
         reader.GetString(2),
-        new TaskVersion(ParseHash(reader.GetString(3))),
-        DateTimeOffset.UnixEpoch.AddTicks(reader.GetInt64(4) * TimeSpan.TicksPerMicrosecond));
+        new ContentVersion(ParseHash(reader.GetString(3))),
+        Microseconds.ToTime(reader.GetInt64(4)));
 
     private static void SetExpired(SqlParameters parameters, DateTimeOffset now) =>
-        TaskSql.Set(parameters, "@expired", DbType.Int64, Microseconds(now - IdempotencyRecord.KeptTime));
-
-    private static long Microseconds(DateTimeOffset time) =>
-        (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
+        parameters.Set("@expired", DbType.Int64, Microseconds.FromTime(now - IdempotencyRecord.KeptTime));
 
     private static UInt128 ParseHash(string text) => UInt128.Parse(text, NumberStyles.AllowHexSpecifier, null);
 }

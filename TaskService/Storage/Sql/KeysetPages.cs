@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using TaskService.Domain;
 
 namespace TaskService.Storage.Sql;
 
@@ -24,8 +23,8 @@ internal static class KeysetPages
     private const int FirstItems = 32;
     private const int ItemsMax = 1_000;
 
-    /// <summary>The characters of a task's texts, which take most of its memory.</summary>
-    public static int CharactersOf(TaskEntry entry) => entry.Title.Length + (entry.Description?.Length ?? 0);
+    /// <summary>Above every id: the start of a descending list.</summary>
+    public const string AboveAllIds = "~";
 
     /// <param name="start">The list begins behind this id.</param>
     /// <param name="read">Reads a page of at most so many items behind an id.</param>

@@ -1,0 +1,3 @@
+namespace TaskService.Tests.Storage;
+
+public sealed class MemoryEngineTests() : StoreContract("memory");
