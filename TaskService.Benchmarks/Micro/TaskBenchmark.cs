@@ -48,6 +48,6 @@ public class TaskBenchmark
     public byte[] Encode()
     {
         stored.CachedRepresentation = null;
-        return EncodedTask.Member(stored);
+        return TaskEndpoints.Representation.Member(stored);
     }
 }

@@ -136,11 +136,11 @@ public sealed class StoreCopyTests : IDisposable
     [InlineData("sqlite:empty.db", "it is not a database of this service")]
     [InlineData("sqlite:text.db", "file is not a database")]
     [InlineData("sqlite:other.db", "it is not a database of this service")]
-    [InlineData("sqlite:tutorial.db", "it has a table of the tutorial")]
+    [InlineData("sqlite:tutorial.db", "it has data of before this service")]
     [InlineData("sqlite:old.db", "the migration 002_idempotency_keys.sql is missing: --migrate-only")]
     [InlineData("fs:typo", "there is no such directory")]
     [InlineData("fs:text.db", "it is a file")]
-    [InlineData("fs:folder", "it holds neither tasks nor the .lock of a service")]
+    [InlineData("fs:folder", "it holds neither files of a service nor its .lock")]
     public async Task A_source_that_is_missing_or_wrong_fails_and_neither_side_is_touched(string from, string problem)
     {
         Directory.CreateDirectory(directory.File("folder"));

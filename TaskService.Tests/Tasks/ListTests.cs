@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
-using TaskService.Tasks;
+using TaskService.Domain;
+using TaskService.Http;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Tasks;
@@ -146,7 +147,7 @@ public sealed class ListTests : IAsyncLifetime
     {
         var escapes = string.Concat(Enumerable.Repeat("\\u0001", 1_000));
         var large = $$"""{"title":"{{escapes}}","description":"{{string.Concat(Enumerable.Repeat(escapes, 10))}}"}""";
-        Assert.InRange(large.Length, TaskListBody.PieceBytesMax, int.MaxValue);
+        Assert.InRange(large.Length, ListBody<TaskEntry>.PieceBytesMax, int.MaxValue);
         foreach (var json in new[] { large, Some.TaskJson, large, large, Some.TaskJson })
         {
             await service.CreateAsync(json);

@@ -7,9 +7,6 @@ namespace TaskService.Domain;
 internal record Query<T>
     where T : class, IContent
 {
-    /// <summary>The maximum page size.</summary>
-    public const int LimitItemsMax = 10_000;
-
     /// <summary>Only ids after this one, compared as ordinal text; it need not exist.</summary>
     public string? After { get; init; }
 

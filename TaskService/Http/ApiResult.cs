@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Reflection;
 using Microsoft.AspNetCore.Http.Metadata;
+using TaskService.Domain;
 
 namespace TaskService.Http;
 
@@ -29,6 +30,15 @@ internal class ApiResult : IResult, IStatusCodeHttpResult, IEndpointMetadataProv
 
     /// <summary>The reason of a refusal or failure; the body is made of it.</summary>
     public Problem? Problem { get; init; }
+
+    /// <param name="location">The path of the new resource.</param>
+    /// <param name="version">Its first version.</param>
+    public static ApiResult Created(string location, ContentVersion version) => new()
+    {
+        Status = StatusCodes.Status201Created,
+        Location = location,
+        Tag = Preconditions.TagOf(version.Hash),
+    };
 
     public static ApiResult NoContent { get; } = new() { Status = StatusCodes.Status204NoContent };
 

@@ -1,15 +1,15 @@
 using System.Buffers;
 using TaskService.Domain;
-using TaskService.Http;
 
-namespace TaskService.Tasks;
+namespace TaskService.Http;
 
 /// <summary>
-/// Caches the result of a request for all tasks until a task changes. The list is cached at the second request for the
-/// same revision, so that one that changes between requests costs nothing more. Engines without a revision have no
-/// cache.
+/// Caches the result of a request for all values of a type until one changes. The list is cached at the second request
+/// for the same revision, so that one that changes between requests costs nothing more. Engines without a revision have
+/// no cache.
 /// </summary>
-internal sealed class TaskListCache(TodoListService tasks)
+internal sealed class ListCache<T>(EntityService<T> service, Representation<T> representation, Query<T> all)
+    where T : class, IContent
 {
     /// <summary>A list that is larger is made anew each time.</summary>
     public const int BodyBytesMax = 1024 * 1024;
@@ -19,7 +19,7 @@ internal sealed class TaskListCache(TodoListService tasks)
     /// <returns>Null when there is none, and it is to be made as ever.</returns>
     public async ValueTask<ApiResult?> FindAsync(CancellationToken cancel)
     {
-        if (tasks.Revision is not { } revision)
+        if (service.Revision is not { } revision)
         {
             return null;
         }
@@ -34,7 +34,7 @@ internal sealed class TaskListCache(TodoListService tasks)
 
     private async ValueTask<ApiResult?> MakeAsync(long revision, CancellationToken cancel)
     {
-        await using var body = await TaskListBody.BeginAsync(tasks, TaskListQuery.All, cancel);
+        await using var body = await ListBody<T>.BeginAsync(service, representation, all, limit: null, cancel);
         var whole = new ArrayBufferWriter<byte>();
         do
         {
@@ -53,7 +53,7 @@ internal sealed class TaskListCache(TodoListService tasks)
             // As without a cache: what is sent in pieces has none.
             Tag = body.Tag,
         };
-        if (tasks.Revision == revision)
+        if (service.Revision == revision)
         {
             last = new Kept(revision, result);
         }

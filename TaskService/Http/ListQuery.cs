@@ -2,107 +2,132 @@ using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
 using TaskService.Domain;
-using TaskService.Http;
 
-namespace TaskService.Tasks;
+namespace TaskService.Http;
 
-/// <summary>
-/// The query of a list: <c>limit</c>, <c>after</c>, <c>completed</c>, <c>priority</c>, <c>due_before</c>. Unknown
-/// parameters are ignored; a known one may be given once, and must be valid.
-/// </summary>
-/// <param name="Tasks">Which tasks.</param>
+/// <summary>The query of a list: <c>limit</c>, <c>after</c> and filters.</summary>
+/// <param name="Values">Which values.</param>
 /// <param name="Limit">How many at most; null for all.</param>
-/// <param name="DueBefore">As it was sent.</param>
-internal sealed record TaskListQuery(TaskQuery Tasks, int? Limit, string? DueBefore)
+/// <param name="Filters">The filters as they were sent, for links to further pages.</param>
+internal sealed record ListQuery<TQuery>(TQuery Values, int? Limit, string Filters)
 {
-    /// <summary>A larger limit is reduced to this.</summary>
-    public const int LimitItemsMax = TaskQuery.LimitItemsMax;
+    /// <summary>
+    /// The value of a <c>Link</c> header to the page after this value (RFC 8288), with the same filters.
+    /// </summary>
+    /// <param name="path">Of the list.</param>
+    /// <param name="lastId">The last one of this page.</param>
+    public string NextLink(string path, string lastId) =>
+        $"<{path}?limit={Limit}&after={lastId}{Filters}>; rel=\"next\"";
+}
 
-    /// <summary>All tasks, on one page.</summary>
-    public static readonly TaskListQuery All = new(TaskQuery.All, null, null);
+internal static class ListQuery
+{
+    /// <summary>The maximum page size; a larger limit is reduced to this.</summary>
+    public const int LimitItemsMax = 10_000;
+}
 
-    private const NumberStyles Number =
-        NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
-
-    private static readonly string[] Known = ["limit", "after", "completed", "priority", "due_before"];
+/// <summary>Parses the query of a list. Unknown parameters are ignored; a known one may be given once, and must be
+/// valid.</summary>
+/// <param name="all">Restricts nothing.</param>
+/// <param name="filters">Further parameters, in the order of links.</param>
+internal sealed class ListQueryParser<T, TQuery>(TQuery all, params ListFilter<TQuery>[] filters)
+    where T : class, IContent
+    where TQuery : Query<T>
+{
+    /// <summary>All values, on one page.</summary>
+    public ListQuery<TQuery> All { get; } = new(all, null, "");
 
     /// <param name="text">Empty, or with its question mark.</param>
     /// <param name="problem">What is wrong; null when nothing is.</param>
-    public static TaskListQuery Parse(string text, out Problem? problem)
+    public ListQuery<TQuery> Parse(string text, out Problem? problem)
     {
         problem = null;
-        var query = All;
         if (text.Length == 0)
         {
-            return query;
+            return All;
         }
-        var seen = new HashSet<string>();
+        var given = new Dictionary<string, string>(StringComparer.Ordinal);
+        var (values, limit) = (all, (int?)null);
         foreach (var pair in new QueryStringEnumerable(text))
         {
             var (name, value) = (pair.DecodeName().ToString(), pair.DecodeValue().ToString());
-            if (Known.Contains(name))
+            var filter = Array.Find(filters, filter => filter.Name == name);
+            if (problem is not null || !(filter is not null || name is "limit" or "after"))
             {
-                problem ??= seen.Add(name)
-                    ? query.TrySet(name, value, out query)
-                    : Problem.InvalidQuery($"{name} is repeated");
+                continue;
+            }
+            var rule = !given.TryAdd(name, value) ? "is repeated" : name switch
+            {
+                "limit" => (limit = ParseLimit(value)) is null ? "must be a whole number from 1" : null,
+                "after" => TrySetAfter(value, ref values) ? null : "must be an id",
+                _ => filter!.TrySet(value, ref values) ? null : filter.Rule,
+            };
+            problem = rule is null ? null : Problem.InvalidQuery($"{name} {rule}");
+        }
+        return new ListQuery<TQuery>(values, limit, LinkTo(given));
+    }
+
+    private string LinkTo(Dictionary<string, string> given)
+    {
+        var link = new StringBuilder();
+        foreach (var filter in filters)
+        {
+            if (given.TryGetValue(filter.Name, out var value))
+            {
+                link.Append('&').Append(filter.Name).Append('=').Append(Uri.EscapeDataString(value));
             }
         }
-        return query;
+        return link.ToString();
     }
 
-    /// <summary>
-    /// The value of a <c>Link</c> header to the page after this task (RFC 8288), with the same filters.
-    /// </summary>
-    public string NextLink(string lastId)
+    private static bool TrySetAfter(string value, ref TQuery query)
     {
-        var link = new StringBuilder($"</tasks?limit={Limit}&after={lastId}");
-        if (Tasks.Completed is { } completed)
-        {
-            link.Append(completed ? "&completed=true" : "&completed=false");
-        }
-        if (Tasks.Priority is { } priority)
-        {
-            link.Append("&priority=").Append(TaskJson.NameOf(priority));
-        }
-        if (DueBefore is not null)
-        {
-            link.Append("&due_before=").Append(Uri.EscapeDataString(DueBefore));
-        }
-        return link.Append(">; rel=\"next\"").ToString();
+        query = (TQuery)((Query<T>)query with { After = value });
+        return IdGenerator.IsValid(value);
     }
 
-    /// <returns>What is wrong with the value; null when nothing is.</returns>
-    private Problem? TrySet(string name, string value, out TaskListQuery query)
-    {
-        query = name switch
-        {
-            "limit" => this with { Limit = ParseLimit(value) },
-            "after" => this with { Tasks = Tasks with { After = IdGenerator.IsValid(value) ? value : null } },
-            "completed" => this with { Tasks = Tasks with { Completed = ParseFlag(value) } },
-            "priority" => this with { Tasks = Tasks with { Priority = TaskJson.ParsePriority(value) } },
-            _ => this with { Tasks = Tasks with { DueBefore = ParseTime(value) }, DueBefore = value },
-        };
-        return name switch
-        {
-            "limit" when query.Limit is null => Problem.InvalidQuery("limit must be a whole number from 1"),
-            "after" when query.Tasks.After is null => Problem.InvalidQuery("after must be an id"),
-            "completed" when query.Tasks.Completed is null => Problem.InvalidQuery("completed must be true or false"),
-            "priority" when query.Tasks.Priority is null =>
-                Problem.InvalidQuery($"priority {TaskJson.PriorityMessage}"),
-            "due_before" when query.Tasks.DueBefore is null => Problem.InvalidQuery("due_before must be Unix seconds"),
-            _ => null,
-        };
-    }
-
-    private static bool? ParseFlag(string text) => text switch { "true" => true, "false" => false, _ => null };
-
+    /// <returns>Null when it is none; a larger one is reduced to the maximum.</returns>
     private static int? ParseLimit(string text) =>
         text.Length == 0 || !text.All(char.IsAsciiDigit) || text.All(digit => digit == '0') ? null
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var limit)
-            ? Math.Min(limit, LimitItemsMax) : LimitItemsMax;
+            ? Math.Min(limit, ListQuery.LimitItemsMax) : ListQuery.LimitItemsMax;
+}
 
-    private static DateTimeOffset? ParseTime(string text) =>
-        double.TryParse(text, Number, CultureInfo.InvariantCulture, out var seconds) && double.IsFinite(seconds)
-            ? UnixSeconds.ToBound(seconds)
-            : null;
+/// <summary>A parameter that restricts a list.</summary>
+/// <param name="Name">As clients send it.</param>
+/// <param name="Rule">What it must be, in words that follow its name.</param>
+/// <param name="With">The query with this value; null when the value breaks the rule.</param>
+internal sealed record ListFilter<TQuery>(string Name, string Rule, Func<TQuery, string, TQuery?> With)
+    where TQuery : class
+{
+    public bool TrySet(string value, ref TQuery query)
+    {
+        if (With(query, value) is not { } restricted)
+        {
+            return false;
+        }
+        query = restricted;
+        return true;
+    }
+}
+
+/// <summary>Filters by the types of their values.</summary>
+internal static class ListFilter
+{
+    private const NumberStyles Number =
+        NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent;
+
+    public static ListFilter<TQuery> Flag<TQuery>(string name, Func<TQuery, bool, TQuery> with)
+        where TQuery : class => new(name, "must be true or false", (query, text) => text switch
+        {
+            "true" => with(query, true),
+            "false" => with(query, false),
+            _ => null,
+        });
+
+    /// <summary>A time in Unix seconds; one that is out of range is clamped to the nearest one.</summary>
+    public static ListFilter<TQuery> Time<TQuery>(string name, Func<TQuery, DateTimeOffset, TQuery> with)
+        where TQuery : class => new(name, "must be Unix seconds", (query, text) =>
+            double.TryParse(text, Number, CultureInfo.InvariantCulture, out var seconds) && double.IsFinite(seconds)
+                ? with(query, UnixSeconds.ToBound(seconds)) : null);
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
+using TaskService.Domain;
 
 namespace TaskService.Http;
 
@@ -26,6 +27,17 @@ internal readonly struct Preconditions(IHeaderDictionary headers)
     /// <summary>Whether a writer may change this version.</summary>
     public bool ChangeIsAllowed(string tag) =>
         MatchAllows(tag) && (ifNoneMatch.Count == 0 || Lists(ifNoneMatch, tag, strong: false) == false);
+
+    /// <summary>Whether a change of a version is allowed by a request; null when it has no conditions.</summary>
+    public static Predicate<ContentVersion>? OfChange(HttpRequest request)
+    {
+        var conditions = new Preconditions(request.Headers);
+        return conditions.Any ? Of(conditions) : null;
+
+        // Apart, so that there is no closure without conditions.
+        static Predicate<ContentVersion> Of(Preconditions conditions) =>
+            version => conditions.ChangeIsAllowed(TagOf(version.Hash));
+    }
 
     /// <summary>The entity tag of a version, in its quotes.</summary>
     public static string TagOf(UInt128 version)

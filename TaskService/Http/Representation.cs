@@ -1,59 +1,56 @@
 using System.Buffers;
 using System.Text.Json;
 using TaskService.Domain;
-using TaskService.Http;
 
-namespace TaskService.Tasks;
+namespace TaskService.Http;
 
 /// <summary>
-/// The JSON of a stored task, encoded once and cached with it: as a member of a list, <c>"id":{…}</c>, whose end is
-/// the representation of the one task.
+/// The JSON of stored values of one type, encoded once and cached with each value: as a member of a list,
+/// <c>"id":{…}</c>, whose end is the representation of the one value.
 /// </summary>
-internal static class EncodedTask
+/// <param name="write">Writes the content of a value as an object.</param>
+internal sealed class Representation<T>(Action<T, Utf8JsonWriter> write)
+    where T : class, IContent
 {
     // Two quotes and a colon: an id needs no escapes.
     private const int AroundIdBytes = 3;
 
-    [ThreadStatic]
-    private static Utf8JsonWriter? threadWriter;
-
     /// <summary>As a member of an object, without commas.</summary>
-    public static byte[] Member(Stored<TaskEntry> task) => task.CachedRepresentation switch
+    public byte[] Member(Stored<T> item) => item.CachedRepresentation switch
     {
         byte[] member => member,
         KnownResult result => result.Member,
         // Two threads that encode it at the same time make the same bytes.
-        _ => Encode(task),
+        _ => Encode(item),
     };
 
-    /// <summary>The result of a request for this task alone, made once and cached as well.</summary>
-    public static ApiResult Result(Stored<TaskEntry> task)
+    /// <summary>The result of a request for this value alone, made once and cached as well.</summary>
+    public ApiResult Result(Stored<T> item)
     {
-        if (task.CachedRepresentation is KnownResult known)
+        if (item.CachedRepresentation is KnownResult known)
         {
             return known;
         }
-        var member = Member(task);
+        var member = Member(item);
         var result = new KnownResult(member)
         {
             Status = StatusCodes.Status200OK,
-            Body = member.AsMemory(task.Id.Length + AroundIdBytes),
-            Tag = Preconditions.TagOf(task.Version.Hash),
+            Body = member.AsMemory(item.Id.Length + AroundIdBytes),
+            Tag = Preconditions.TagOf(item.Version.Hash),
         };
-        task.CachedRepresentation = result;
+        item.CachedRepresentation = result;
         return result;
     }
 
-    private static byte[] Encode(Stored<TaskEntry> task)
+    private byte[] Encode(Stored<T> item)
     {
         var buffer = new ArrayBufferWriter<byte>(512);
-        var writer = threadWriter ??= new Utf8JsonWriter(buffer, StrictJson.WriterOptions);
-        writer.Reset(buffer);
-        writer.WritePropertyName(task.Id);
-        TaskJson.FromDomain(task.Value).Write(writer);
+        var writer = StrictJson.WriterTo(buffer);
+        writer.WritePropertyName(item.Id);
+        write(item.Value, writer);
         writer.Flush();
         var bytes = buffer.WrittenSpan.ToArray();
-        task.CachedRepresentation = bytes;
+        item.CachedRepresentation = bytes;
         return bytes;
     }
 

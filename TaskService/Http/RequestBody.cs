@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Compression;
 using System.IO.Hashing;
+using System.Text.Json;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
@@ -21,6 +22,42 @@ internal static class RequestBody
     private const string Json = "application/json";
     private const string Form = "application/x-www-form-urlencoded";
     private const int GzipTrailerBytes = 8;
+
+    /// <summary>Reads the whole body as a model.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="bytesMax">As sent, and after decoding.</param>
+    /// <param name="read">Reads the model, and adds what is wrong with it to the list.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    /// <returns>The model and the body after decoding, or why it is refused.</returns>
+    /// <exception cref="BadHttpRequestException">Its framing is broken.</exception>
+    public static async ValueTask<(TModel? Model, byte[]? Body, Problem? Problem)> ReadAsync<TModel>(
+        HttpContext http,
+        int bytesMax,
+        Func<ReadOnlySpan<byte>, List<Violation>, TModel> read,
+        CancellationToken cancel)
+        where TModel : class
+    {
+        var (body, problem) = await ReadAsync(http.Request, bytesMax, isPatch: false, cancel);
+        var model = problem is null ? Parse(body!, read, out problem) : null;
+        return (model, body, problem);
+    }
+
+    /// <summary>Reads the whole body as a merge patch (RFC 7396).</summary>
+    /// <inheritdoc cref="ReadAsync{TModel}" path="/param|/exception"/>
+    /// <param name="members">Of the model.</param>
+    /// <returns>The patch, or why it is refused.</returns>
+    public static async ValueTask<(JsonPatch<TModel>? Patch, Problem? Problem)> ReadPatchAsync<TModel>(
+        HttpContext http, int bytesMax, JsonMembers<TModel> members, CancellationToken cancel)
+        where TModel : class
+    {
+        var (body, problem) = await ReadAsync(http.Request, bytesMax, isPatch: true, cancel);
+        var patch = problem is null ? Parse(body!, members.ReadPatch, out problem) : null;
+        if (problem?.Status == StatusCodes.Status415UnsupportedMediaType)
+        {
+            http.Response.Headers["Accept-Patch"] = MergePatch;
+        }
+        return (patch, problem);
+    }
 
     /// <summary>Reads the whole body.</summary>
     /// <param name="request">Its head is checked first.</param>
@@ -74,6 +111,24 @@ internal static class RequestBody
         catch (Exception error) when (error is IOException or OperationCanceledException or OverflowException)
         {
             // It was answered already; how it goes on is of no interest.
+        }
+    }
+
+    private static TModel? Parse<TModel>(
+        byte[] body, Func<ReadOnlySpan<byte>, List<Violation>, TModel> read, out Problem? problem)
+        where TModel : class
+    {
+        var violations = new List<Violation>();
+        try
+        {
+            var model = read(body, violations);
+            problem = violations.Count == 0 ? null : Problem.InvalidBody(violations);
+            return model;
+        }
+        catch (JsonException error)
+        {
+            problem = Problem.InvalidJson(error.Message);
+            return null;
         }
     }
 

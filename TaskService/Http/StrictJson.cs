@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -19,7 +20,18 @@ internal static class StrictJson
 
     private const int DepthMax = 64;
 
+    [ThreadStatic]
+    private static Utf8JsonWriter? threadWriter;
+
     public static JsonReaderOptions ReaderOptions { get; } = new() { MaxDepth = DepthMax };
+
+    /// <summary>A writer for one document, which this thread uses again for the next one.</summary>
+    public static Utf8JsonWriter WriterTo(IBufferWriter<byte> buffer)
+    {
+        threadWriter ??= new Utf8JsonWriter(buffer, WriterOptions);
+        threadWriter.Reset(buffer);
+        return threadWriter;
+    }
 
     /// <exception cref="JsonException">The bytes are not UTF-8, which the reader itself sees only in texts that it
     /// decodes.</exception>

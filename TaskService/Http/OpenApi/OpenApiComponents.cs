@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using TaskService.Domain;
 
 namespace TaskService.Http.OpenApi;
 
@@ -131,6 +132,19 @@ internal sealed class OpenApiComponents
 
     private static JsonObject Parameters() => new()
     {
+        ["id"] = DescribedComponents.Parameter(
+            "path", "id", "The id of the resource.", ResourceDescription.IdSchema(), ResourceDescription.SomeId),
+        ["limit"] = DescribedComponents.Parameter(
+            "query", "limit", $"At most so many; more than {ListQuery.LimitItemsMax} are never sent.",
+            new JsonObject { ["type"] = "integer", ["minimum"] = 1 }, 100),
+        ["after"] = DescribedComponents.Parameter(
+            "query", "after", "Only those with ids after this one.",
+            ResourceDescription.IdSchema(), ResourceDescription.SomeId),
+        [IdempotencyHeader.Name] = DescribedComponents.Parameter(
+            "header", IdempotencyHeader.Name,
+            "Makes a retry safe: the same key and body get the first response again.",
+            new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = IdempotencyKey.CharactersMax },
+            "8e03978e-40d5-43e8-bc93-6894a57f9324"),
         ["If-Match"] = DescribedComponents.Parameter(
             "header", "If-Match", "Only if the resource has one of these versions.", Text(), SomeTag),
         ["If-None-Match"] = DescribedComponents.Parameter(
@@ -145,6 +159,11 @@ internal sealed class OpenApiComponents
 
     private static JsonObject Headers() => new()
     {
+        ["Link"] = DescribedComponents.Header(
+            "Where the next page is (RFC 8288); not there on the last one.",
+            $"</tasks?limit=100&after={ResourceDescription.SomeId}>; rel=\"next\"", isRequired: false),
+        ["Location"] = DescribedComponents.Header(
+            "The path of the new resource.", $"/tasks/{ResourceDescription.SomeId}"),
         [RequestIds.Header] = DescribedComponents.Header("The id of the request, as in the log.", SomeRequestId),
         ["Cache-Control"] = DescribedComponents.Header(
             "Caches have to ask each time (no-cache), and keep nothing of health (no-store).", "no-cache"),
