@@ -20,11 +20,12 @@ internal static class Library
         return await OpenAgainAsync(engine);
     }
 
-    public static async Task<LibraryStores> OpenAgainAsync(TestEngine engine)
+    public static Task<LibraryStores> OpenAgainAsync(TestEngine engine) => OpenAsync(engine.Create());
+
+    public static async Task<LibraryStores> OpenAsync(IEngine engine)
     {
-        var opened = engine.Create();
-        var stores = new LibraryStores(opened, opened.Store(ShelfRow.Entity), opened.Store(BookRow.Entity));
-        await opened.OpenAsync(CancellationToken.None);
+        var stores = new LibraryStores(engine, engine.Store(ShelfRow.Entity), engine.Store(BookRow.Entity));
+        await engine.OpenAsync(CancellationToken.None);
         return stores;
     }
 }
