@@ -165,12 +165,13 @@ internal static class StoreCopy
 
         private async Task AddAsync(Stored<T> item)
         {
-            if (await target.CreateAsync(item, idempotency: null, CancellationToken.None) is not null)
+            if (await target.CreateAsync(item, idempotency: null, CancellationToken.None) is { } refusal)
             {
+                var reason = refusal == ErrorKind.ParentNotFound
+                    ? $"{item.Id} belongs to what the source does not have"
+                    : $"the target takes {item.Id} for taken, by one that differs in case only";
                 throw new StorageException(
-                    ErrorKind.StorageUnavailable,
-                    $"the target takes {item.Id} for taken, by one that differs in case only; it does not hold all"
-                    + $" {Table}");
+                    ErrorKind.StorageUnavailable, $"{reason}; the target does not hold all {Table}");
             }
         }
     }
