@@ -21,7 +21,7 @@ public class TaskBenchmark
     [GlobalSetup]
     public void Make()
     {
-        task = TaskJson.Read(json, []);
+        task = TaskJson.Members.Read(json, []);
         stored = new Stored<TaskEntry>(ids.Next(), task.ToDomain());
         row = TaskRow.FromDomain(stored.Value);
     }
@@ -30,7 +30,7 @@ public class TaskBenchmark
     public string NewId() => ids.Next();
 
     [Benchmark]
-    public object Read() => TaskJson.Read(json, []);
+    public object Read() => TaskJson.Members.Read(json, []);
 
     [Benchmark]
     public object JsonToDomain() => task.ToDomain();

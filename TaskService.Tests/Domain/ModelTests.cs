@@ -69,7 +69,7 @@ public sealed class ModelTests
         if (member.IsRequired)
         {
             var violations = new List<Violation>();
-            TaskJson.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
+            TaskJson.Members.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
             Assert.Equal(new Violation(member.Pointer, "is required"), Assert.Single(violations));
             return;
         }
@@ -142,7 +142,7 @@ public sealed class ModelTests
         var examples = SchemaMembers.Where(member => member.Value!["examples"] is not null)
             .Select(member => KeyValuePair.Create(member.Key, member.Value!["examples"]![0]?.DeepClone()));
         var violations = new List<Violation>();
-        var read = TaskJson.Read(JsonSerializer.SerializeToUtf8Bytes(new JsonObject(examples)), violations);
+        var read = TaskJson.Members.Read(JsonSerializer.SerializeToUtf8Bytes(new JsonObject(examples)), violations);
         Assert.Empty(violations);
         return read.ToDomain();
     }
@@ -169,7 +169,7 @@ public sealed class ModelTests
     private static TaskEntry Patched(TaskEntry task, string patch)
     {
         var violations = new List<Violation>();
-        var read = TaskJson.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
+        var read = TaskJson.Members.ReadPatch(Encoding.UTF8.GetBytes(patch), violations);
         Assert.Empty(violations);
         return TaskJson.Apply(read, task);
     }
@@ -177,7 +177,7 @@ public sealed class ModelTests
     private static TaskEntry ThroughJson(TaskEntry task)
     {
         var violations = new List<Violation>();
-        var read = TaskJson.Read(Bytes(task), violations);
+        var read = TaskJson.Members.Read(Bytes(task), violations);
         Assert.Empty(violations);
         return read.ToDomain();
     }

@@ -59,7 +59,7 @@ internal abstract class EntityService<T>(IStore<T> store, IdGenerator ids, TimeP
         string id, T value, Predicate<ContentVersion>? allows, CancellationToken cancel) =>
         allows is null
             ? store.UpdateAsync(new Stored<T>(id, value), expected: null, cancel)
-            : ChangeAsync(id, _ => value, allows, cancel);
+            : ReplaceIfAsync(id, value, allows, cancel);
 
     /// <summary>
     /// Applies <paramref name="change"/> to a resource with optimistic concurrency: a conflict is retried.
@@ -83,7 +83,16 @@ internal abstract class EntityService<T>(IStore<T> store, IdGenerator ids, TimeP
     public ValueTask<ErrorKind?> DeleteAsync(string id, Predicate<ContentVersion>? allows, CancellationToken cancel) =>
         allows is null
             ? store.DeleteAsync(id, expected: null, cancel)
-            : WithCurrentAsync(id, allows, current => store.DeleteAsync(id, current.Version, cancel), cancel);
+            : DeleteIfAsync(id, allows, cancel);
+
+    // Apart, so that there is no closure without conditions.
+    private ValueTask<ErrorKind?> ReplaceIfAsync(
+        string id, T value, Predicate<ContentVersion> allows, CancellationToken cancel) =>
+        ChangeAsync(id, _ => value, allows, cancel);
+
+    private ValueTask<ErrorKind?> DeleteIfAsync(
+        string id, Predicate<ContentVersion> allows, CancellationToken cancel) =>
+        WithCurrentAsync(id, allows, current => store.DeleteAsync(id, current.Version, cancel), cancel);
 
     private async ValueTask<CreateOutcome> CreateAsync(T value, CancellationToken cancel)
     {

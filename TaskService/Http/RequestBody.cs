@@ -26,32 +26,33 @@ internal static class RequestBody
     /// <summary>Reads the whole body as a model.</summary>
     /// <param name="http">The request.</param>
     /// <param name="bytesMax">As sent, and after decoding.</param>
-    /// <param name="read">Reads the model, and adds what is wrong with it to the list.</param>
+    /// <param name="members">Of the model.</param>
     /// <param name="cancel">Ends the wait.</param>
     /// <returns>The model and the body after decoding, or why it is refused.</returns>
     /// <exception cref="BadHttpRequestException">Its framing is broken.</exception>
     public static async ValueTask<(TModel? Model, byte[]? Body, Problem? Problem)> ReadAsync<TModel>(
         HttpContext http,
         int bytesMax,
-        Func<ReadOnlySpan<byte>, List<Violation>, TModel> read,
+        JsonMembers<TModel> members,
         CancellationToken cancel)
         where TModel : class
     {
         var (body, problem) = await ReadAsync(http.Request, bytesMax, isPatch: false, cancel);
-        var model = problem is null ? Parse(body!, read, out problem) : null;
+        var model = problem is null
+            ? Parse(body!, members, static (members, text, into) => members.Read(text, into), out problem) : null;
         return (model, body, problem);
     }
 
     /// <summary>Reads the whole body as a merge patch (RFC 7396).</summary>
     /// <inheritdoc cref="ReadAsync{TModel}" path="/param|/exception"/>
-    /// <param name="members">Of the model.</param>
     /// <returns>The patch, or why it is refused.</returns>
     public static async ValueTask<(JsonPatch<TModel>? Patch, Problem? Problem)> ReadPatchAsync<TModel>(
         HttpContext http, int bytesMax, JsonMembers<TModel> members, CancellationToken cancel)
         where TModel : class
     {
         var (body, problem) = await ReadAsync(http.Request, bytesMax, isPatch: true, cancel);
-        var patch = problem is null ? Parse(body!, members.ReadPatch, out problem) : null;
+        var patch = problem is null
+            ? Parse(body!, members, static (members, text, into) => members.ReadPatch(text, into), out problem) : null;
         if (problem?.Status == StatusCodes.Status415UnsupportedMediaType)
         {
             http.Response.Headers["Accept-Patch"] = MergePatch;
@@ -114,16 +115,20 @@ internal static class RequestBody
         }
     }
 
-    private static TModel? Parse<TModel>(
-        byte[] body, Func<ReadOnlySpan<byte>, List<Violation>, TModel> read, out Problem? problem)
+    private static TResult? Parse<TModel, TResult>(
+        byte[] body,
+        JsonMembers<TModel> members,
+        Func<JsonMembers<TModel>, ReadOnlySpan<byte>, List<Violation>, TResult> read,
+        out Problem? problem)
         where TModel : class
+        where TResult : class
     {
         var violations = new List<Violation>();
         try
         {
-            var model = read(body, violations);
+            var result = read(members, body, violations);
             problem = violations.Count == 0 ? null : Problem.InvalidBody(violations);
-            return model;
+            return result;
         }
         catch (JsonException error)
         {

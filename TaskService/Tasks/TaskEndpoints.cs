@@ -28,7 +28,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
 
     public async ValueTask<ApiResult> CreateAsync(HttpContext http, CancellationToken cancel)
     {
-        var (task, body, problem) = await RequestBody.ReadAsync(http, bodyBytesMax, TaskJson.Members.Read, cancel);
+        var (task, body, problem) = await RequestBody.ReadAsync(http, bodyBytesMax, TaskJson.Members, cancel);
         if (problem is not null || !IdempotencyHeader.TryRead(http.Request, body!, out var key, out problem))
         {
             return problem!;
@@ -45,7 +45,7 @@ internal sealed class TaskEndpoints(TodoListService tasks, int bodyBytesMax)
     public async ValueTask<ApiResult> ReplaceAsync(string id, HttpContext http, CancellationToken cancel)
     {
         // The body comes first: what no task could be is refused before anyone looks for one.
-        var (task, _, problem) = await RequestBody.ReadAsync(http, bodyBytesMax, TaskJson.Members.Read, cancel);
+        var (task, _, problem) = await RequestBody.ReadAsync(http, bodyBytesMax, TaskJson.Members, cancel);
         return problem is not null
             ? problem
             : Changed(await tasks.ReplaceAsync(id, task!.ToDomain(), Preconditions.OfChange(http.Request), cancel), id);

@@ -59,14 +59,6 @@ internal sealed record TaskJson
         DueDate = DueDate is { } due ? UnixSeconds.ToTime(due) : null,
     };
 
-    /// <inheritdoc cref="JsonMembers{TModel}.Read(ReadOnlySpan{byte}, List{Violation})"/>
-    public static TaskJson Read(ReadOnlySpan<byte> document, List<Violation> violations) =>
-        Members.Read(document, violations);
-
-    /// <inheritdoc cref="JsonMembers{TModel}.ReadPatch(ReadOnlySpan{byte}, List{Violation})"/>
-    public static JsonPatch<TaskJson> ReadPatch(ReadOnlySpan<byte> document, List<Violation> violations) =>
-        Members.ReadPatch(document, violations);
-
     public void Write(Utf8JsonWriter writer) => Members.Write(writer, this);
 
     /// <summary>Applies a patch to a task.</summary>
