@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace TaskService.Domain;
 
 /// <summary>
@@ -16,13 +14,13 @@ internal sealed record TaskEntry : IContent
     private readonly long dueTicks = -1;
 
     /// <summary>1 to <see cref="TitleCharactersMax"/> Unicode code points.</summary>
-    public required string Title { get; init => field = Checked(value, TitleProblem(value)); }
+    public required string Title { get; init => field = TextRule.Checked(value, TitleProblem(value)); }
 
     /// <summary>Up to <see cref="DescriptionCharactersMax"/> Unicode code points; null when there is none.</summary>
     public string? Description
     {
         get;
-        init => field = Checked(value, value is null ? null : DescriptionProblem(value));
+        init => field = TextRule.Checked(value, value is null ? null : DescriptionProblem(value));
     }
 
     public TaskPriority Priority { get; init; } = TaskPriority.None;
@@ -38,32 +36,11 @@ internal sealed record TaskEntry : IContent
 
     /// <summary>Validates a title: the problem, in words that follow the name of the field; null for none.</summary>
     public static string? TitleProblem(string title) =>
-        title.Length == 0 ? "must not be empty" : TextProblem(title, TitleCharactersMax);
+        TextRule.RequiredProblem(title, TitleCharactersMax);
 
     /// <summary>Validates a description, as <see cref="TitleProblem"/> a title.</summary>
-    public static string? DescriptionProblem(string description) => TextProblem(description, DescriptionCharactersMax);
-
-    /// <summary>Validates the characters of a text: some engines cannot store all; null when it is valid.</summary>
-    public static string? CharacterProblem(ReadOnlySpan<char> text)
-    {
-        if (text.Contains('\0'))
-        {
-            return "must not hold U+0000";
-        }
-        for (var rest = text; ;)
-        {
-            var at = rest.IndexOfAnyInRange('\ud800', '\udfff');
-            if (at < 0)
-            {
-                return null;
-            }
-            if (at + 1 == rest.Length || !char.IsSurrogatePair(rest[at], rest[at + 1]))
-            {
-                return "must not hold a lone surrogate";
-            }
-            rest = rest[(at + 2)..];
-        }
-    }
+    public static string? DescriptionProblem(string description) =>
+        TextRule.Problem(description, DescriptionCharactersMax);
 
     public ContentVersion ComputeVersion()
     {
@@ -73,15 +50,4 @@ internal sealed record TaskEntry : IContent
         hash.Add(dueTicks);
         return hash.End();
     }
-
-    private static string? TextProblem(string text, int charactersMax)
-    {
-        // A text has at most as many code points as UTF-16 units, so the count is only taken near the limit.
-        var tooLong = text.Length > charactersMax && text.EnumerateRunes().Count() > charactersMax;
-        return tooLong ? $"must have at most {charactersMax} characters" : CharacterProblem(text);
-    }
-
-    private static T Checked<T>(
-        T value, string? problem, [CallerMemberName] string name = "") =>
-        problem is null ? value : throw new ArgumentException($"{name} {problem}", name);
 }

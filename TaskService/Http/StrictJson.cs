@@ -61,7 +61,7 @@ internal static class StrictJson
             // The framework's word for half of a surrogate pair in an escape.
             throw new JsonException("a string must not hold a lone surrogate");
         }
-        return TaskEntry.CharacterProblem(text) is { } problem ? throw new JsonException($"a string {problem}") : text;
+        return TextRule.CharacterProblem(text) is { } problem ? throw new JsonException($"a string {problem}") : text;
     }
 
     /// <summary>Looks at the whole document.</summary>
