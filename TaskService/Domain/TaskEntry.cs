@@ -31,7 +31,7 @@ internal sealed record TaskEntry : IContent
     public DateTimeOffset? DueDate
     {
         get => dueTicks < 0 ? null : new DateTimeOffset(dueTicks, TimeSpan.Zero);
-        init => dueTicks = value is { } due ? due.UtcTicks - (due.UtcTicks % TimeSpan.TicksPerMicrosecond) : -1;
+        init => dueTicks = value is { } due ? UnixSeconds.Cut(due).UtcTicks : -1;
     }
 
     /// <summary>Validates a title: the problem, in words that follow the name of the field; null for none.</summary>

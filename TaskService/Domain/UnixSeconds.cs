@@ -48,6 +48,14 @@ internal static class UnixSeconds
         TryToMicroseconds(seconds, out var microseconds)
             ? DateTimeOffset.UnixEpoch.AddTicks(microseconds * TimeSpan.TicksPerMicrosecond) : null;
 
+    /// <summary>Validates a time: the problem, in words that follow the name of the field; null for none.</summary>
+    public static string? Problem(double seconds) =>
+        ToTime(seconds) is null ? $"must be at least {Min:F0} and below {MaxExclusive:F0}" : null;
+
+    /// <summary>Converts to UTC and cuts to whole microseconds, which is what engines keep.</summary>
+    public static DateTimeOffset Cut(DateTimeOffset time) =>
+        new(time.UtcTicks - (time.UtcTicks % TimeSpan.TicksPerMicrosecond), TimeSpan.Zero);
+
     /// <summary>Converts a bound of a query; a value out of range is clamped to the nearest time.</summary>
     public static DateTimeOffset ToBound(double seconds) =>
         ToTime(seconds) ?? (seconds < 0 ? DateTimeOffset.MinValue : DateTimeOffset.MaxValue);

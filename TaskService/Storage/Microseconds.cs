@@ -32,24 +32,15 @@ internal static class Microseconds
 }
 
 /// <summary>Microseconds of a row as Unix seconds in a file.</summary>
-internal sealed class UnixSecondsConverter : JsonConverter<long?>
+internal sealed class UnixSecondsConverter : JsonConverter<long>
 {
-    public override long? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+    public override long Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         UnixSeconds.TryToMicroseconds(reader.GetDouble(), out var microseconds)
             ? microseconds
             : throw new JsonException("a time is not in the years 1 to 9999");
 
-    public override void Write(Utf8JsonWriter writer, long? value, JsonSerializerOptions options)
-    {
-        if (value is { } microseconds)
-        {
-            writer.WriteNumberValue(UnixSeconds.FromMicroseconds(microseconds));
-        }
-        else
-        {
-            writer.WriteNullValue();
-        }
-    }
+    public override void Write(Utf8JsonWriter writer, long value, JsonSerializerOptions options) =>
+        writer.WriteNumberValue(UnixSeconds.FromMicroseconds(value));
 }
 
 /// <summary>JSON options of a file that holds a row: written readably, read strictly.</summary>

@@ -23,7 +23,8 @@ internal sealed record TaskJson
             "description", json => json.Description, (json, text) => json.Description = text,
             TaskEntry.DescriptionProblem),
         new JsonFlag<TaskJson>("completed", json => json.Completed, (json, flag) => json.Completed = flag),
-        new JsonNumber<TaskJson>("due_date", json => json.DueDate, (json, due) => json.DueDate = due, DueDateProblem));
+        new JsonNumber<TaskJson>(
+            "due_date", json => json.DueDate, (json, due) => json.DueDate = due, UnixSeconds.Problem));
 
     /// <summary>The rule of a priority, in words that follow its name.</summary>
     public static string PriorityMessage { get; } = $"must be one of {string.Join(", ", Priorities)}";
@@ -76,8 +77,4 @@ internal sealed record TaskJson
     public static string NameOf(TaskPriority priority) => Priorities[(int)priority];
 
     private static string? PriorityProblem(string text) => ParsePriority(text) is null ? PriorityMessage : null;
-
-    private static string? DueDateProblem(double seconds) => UnixSeconds.ToTime(seconds) is null
-        ? $"must be at least {UnixSeconds.Min:F0} and below {UnixSeconds.MaxExclusive:F0}"
-        : null;
 }
