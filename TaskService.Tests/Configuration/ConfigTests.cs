@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using TaskService.Configuration;
 using TaskService.Hosting;
+using TaskService.Storage;
 using TaskService.Telemetry.Logging;
 using TaskService.Tests.Support;
 
@@ -44,10 +45,11 @@ public sealed class ConfigTests
             ["c.yaml:2: service.port: must be a whole number from 0 to 65535, not \"8080 \""] },
     };
 
-    private const string NoEngine = "task-db: no storage engine is chosen (allowed: memory, fs, sqlite, postgres)";
+    private static readonly string NoEngine =
+        $"task-db: no storage engine is chosen (allowed: {StorageEngines.Names})";
 
-    private const string TwoEngines =
-        "task-db.fs: memory and fs are two storage engines; choose one of memory, fs, sqlite, postgres";
+    private static readonly string TwoEngines =
+        $"task-db.fs: memory and fs are two storage engines; choose one of {StorageEngines.Names}";
 
     public static TheoryData<string, string[]> Problems => new()
     {
@@ -56,7 +58,7 @@ public sealed class ConfigTests
         { "task-db: { memory: , fs: d }", [$"c.yaml:1: {TwoEngines}"] },
         { "task-db: { memroy: }", ["c.yaml:1: task-db.memroy: unknown key (did you mean \"memory\"?)"] },
         { "task-db: { mongodb: x }",
-            ["c.yaml:1: task-db.mongodb: unknown key (allowed: memory, fs, sqlite, postgres)"] },
+            [$"c.yaml:1: task-db.mongodb: unknown key (allowed: {StorageEngines.Names})"] },
         { "task-db: memory", ["c.yaml:1: task-db: must be a mapping, such as { key: value }",
             $"c.yaml:1: {NoEngine}"] },
         { "task-db: { memory: 1 }", ["c.yaml:1: task-db.memory: takes no value"] },

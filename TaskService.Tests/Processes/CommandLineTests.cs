@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using TaskService.Storage;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Processes;
@@ -87,7 +88,7 @@ public sealed class CommandLineTests : IDisposable
             [
                 "c.yaml:1: service.port: must be a whole number from 0 to 65535, not \"x\"",
                 "c.yaml:2: task-db.fs: memory and fs are two storage engines; "
-                    + "choose one of memory, fs, sqlite, postgres",
+                    + $"choose one of {StorageEngines.Names}",
                 "c.yaml:3: loging: unknown key (did you mean \"logging\"?)",
             ], process.Errors);
             Assert.Empty(process.Output);

@@ -15,8 +15,9 @@ internal sealed record LockStepAnswer(int Status, string Headers, string Body, i
 
 /// <summary>The service on an engine, whose ids and tags of lists are replaced by what all engines share.</summary>
 /// <param name="name">In messages.</param>
-/// <param name="taskDb">The configuration; null for the memory engine, which is never stopped.</param>
-internal sealed partial class LockStepEngine(string name, string? taskDb) : IAsyncDisposable
+/// <param name="taskDb">The configuration.</param>
+/// <param name="isDurable">An engine that is not is never stopped.</param>
+internal sealed partial class LockStepEngine(string name, string taskDb, bool isDurable) : IAsyncDisposable
 {
     // The time; and what only an engine with several servers has to say.
     private static readonly string[] OfEachAlone = ["Date", "Server-Timing", "X-Read-After"];
@@ -31,11 +32,11 @@ internal sealed partial class LockStepEngine(string name, string? taskDb) : IAsy
 
     public string Name => name;
 
-    public async Task StartAsync() => service = await RunningService.StartAsync(taskDb ?? "memory:");
+    public async Task StartAsync() => service = await RunningService.StartAsync(taskDb);
 
     public async Task RestartAsync()
     {
-        if (taskDb is not null)
+        if (isDurable)
         {
             await service.DisposeAsync();
             await StartAsync();

@@ -1,11 +1,10 @@
 using TaskService.Domain;
-using TaskService.Tests.Storage.Postgres;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage;
 
 /// <summary>There is never a value without its parent, on every engine.</summary>
-public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
+public sealed class ReferenceTests
 {
     public static TheoryData<string> Engines => TestEngine.Names;
 
@@ -13,7 +12,7 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     [MemberData(nameof(Engines))]
     public async Task A_child_needs_its_parent_and_keeps_it(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         Assert.Equal(ErrorKind.ParentNotFound, await stores.AddBookAsync("b", "s"));
         Assert.Null(await stores.AddShelfAsync("s"));
@@ -37,7 +36,7 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     [MemberData(nameof(Engines))]
     public async Task A_parent_is_kept_after_a_restart(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using (var stores = await Library.OpenAsync(engine))
         {
             await stores.AddShelfAsync("s");
@@ -52,7 +51,7 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     [MemberData(nameof(Engines))]
     public async Task A_child_cannot_move_to_another_parent(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         await stores.AddShelfAsync("s");
         await stores.AddShelfAsync("t");
@@ -75,7 +74,7 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     [MemberData(nameof(Engines))]
     public async Task A_create_without_its_parent_leaves_no_key(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         var record = new IdempotencyRecord("books k", 1, "b", default, DateTimeOffset.UtcNow);
         Assert.Equal(ErrorKind.ParentNotFound, await stores.AddBookAsync("b", "s", record));
@@ -86,16 +85,14 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     }
 
     [Theory]
-    [InlineData("memory", 1_500, 100_000)]
-    [InlineData("fs", 60, 1_000)]
-    [InlineData("sqlite", 60, 1_000)]
-    [InlineData("postgres", 60, 1_000)]
-    public async Task Of_a_new_child_and_the_deletion_of_its_parent_one_is_refused(string name, int rounds, int many)
+    [MemberData(nameof(Engines))]
+    public async Task Of_a_new_child_and_the_deletion_of_its_parent_one_is_refused(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         var (kept, deleted) = (0, 0);
-        rounds = TestRoot.Scale(rounds, many);
+        // In memory there is less between them.
+        var rounds = engine.IsDurable ? TestRoot.Scale(60, 1_000) : TestRoot.Scale(1_500, 100_000);
         // Until each has won, so that they have met.
         for (var round = 0; round < rounds || ((kept == 0 || deleted == 0) && round < rounds * 100); round++)
         {
@@ -118,7 +115,7 @@ public sealed class ReferenceTests(PostgresFixture servers) : IClassFixture<Post
     [MemberData(nameof(Engines))]
     public async Task Of_several_deletions_of_a_parent_one_wins_and_of_a_child_too(string name)
     {
-        using var engine = new TestEngine(name, servers);
+        using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         for (var round = 0; round < TestRoot.Scale(10, 200); round++)
         {

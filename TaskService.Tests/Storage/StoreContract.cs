@@ -1,6 +1,5 @@
 using TaskService.Domain;
 using TaskService.Storage;
-using TaskService.Tests.Storage.Postgres;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage;
@@ -8,8 +7,7 @@ namespace TaskService.Tests.Storage;
 /// <summary>What <see cref="IStore{T}"/> promises, on every engine and for every entity. The test class of an engine
 /// inherits it.</summary>
 /// <param name="name">Of the engine, as in the configuration.</param>
-/// <param name="servers">For PostgreSQL.</param>
-public abstract class StoreContract(string name, PostgresFixture? servers = null) : IAsyncLifetime
+public abstract class StoreContract(string name) : IAsyncLifetime
 {
     private TestEngine storage = null!;
     private IEngine engine = null!;
@@ -21,7 +19,7 @@ public abstract class StoreContract(string name, PostgresFixture? servers = null
 
     public async ValueTask InitializeAsync()
     {
-        storage = new TestEngine(name, servers);
+        storage = new TestEngine(name);
         engine = storage.Create();
         store = Entity.Store(engine);
         await engine.OpenAsync(Cancel);

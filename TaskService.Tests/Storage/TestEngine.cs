@@ -1,36 +1,47 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using TaskService.Hosting;
 using TaskService.Storage;
-using TaskService.Storage.FileSystem;
-using TaskService.Storage.Sqlite;
 using TaskService.Tests.Storage.Postgres;
+using TaskService.Tests.Storage.Sqlite;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage;
 
 /// <summary>A storage of its own for one of the engines.</summary>
 /// <param name="name">As in the configuration.</param>
-/// <param name="servers">For PostgreSQL.</param>
-internal sealed class TestEngine(string name, PostgresFixture? servers) : IDisposable
+internal sealed class TestEngine(string name) : IDisposable
 {
+    // One line per engine: its name in the configuration, and a new storage, which may be in this directory.
+    private static readonly OrderedDictionary<string, Func<TemporaryDirectory, TestStorage>> Storages = new()
+    {
+        ["memory"] = _ => new("memory:") { IsDurable = false },
+        ["fs"] = directory => new($"fs: '{directory.File("engine")}'"),
+        ["sqlite"] = SqliteStorage.New,
+        ["postgres"] = _ => PostgresStorage.New(),
+    };
+
     private readonly TemporaryDirectory directory = new();
-    private readonly string database = name == "postgres" ? servers!.Primary.CreateDatabase() : "";
+    private TestStorage? storage;
 
-    public static TheoryData<string> Names => ["memory", "fs", "sqlite", "postgres"];
+    public static TheoryData<string> Names => [.. Storages.Keys];
 
-    public bool IsDurable => name != "memory";
+    public bool IsDurable => Storage.IsDurable;
 
-    private string SqliteFile => directory.File("new/engine.db");
+    /// <summary>The member of <c>task-db</c>, in YAML.</summary>
+    public string Configuration => Storage.Configuration;
+
+    private TestStorage Storage => storage ??= Storages[name](directory);
 
     /// <summary>Creates another engine on the same storage, which is not open yet.</summary>
-    public IEngine Create() => name switch
+    public IEngine Create()
     {
-        "memory" => new MemoryEngine(),
-        "fs" => new FileEngine(directory.File("engine"), NullLogger<FileEngine>.Instance),
-        "sqlite" => new SqliteEngine(SqliteFile, import: null, NullLogger<SqliteEngine>.Instance),
-        // 64 callers share 16 connections, however slow the machine is.
-        _ => PostgresTaskStore.CreateEngine(
-            $"primary: '{servers!.Primary.Connection(database, "Timeout=60")}', command-timeout: 60"),
-    };
+        var (settings, _) = Settings.Read(
+            "test.yaml",
+            $"task-db: {{ {Configuration} }}",
+            new Dictionary<string, string>(),
+            new CommandLineOptions());
+        return settings.CreateEngine(NullLoggerFactory.Instance);
+    }
 
     /// <summary>Adds tables to the schema of the service, where there is one.</summary>
     public async Task AddTablesAsync(string sql)
@@ -39,16 +50,17 @@ internal sealed class TestEngine(string name, PostgresFixture? servers) : IDispo
         {
             await engine.OpenAsync(CancellationToken.None);
         }
-        if (name == "sqlite")
-        {
-            using var file = new SqliteDatabase(SqliteFile);
-            file.Run(sql);
-        }
-        else if (name == "postgres")
-        {
-            servers!.Primary.Execute(sql, database);
-        }
+        Storage.Execute?.Invoke(sql);
     }
 
     public void Dispose() => directory.Dispose();
+}
+
+/// <summary>Where an engine of a test keeps its values.</summary>
+/// <param name="Configuration">The member of <c>task-db</c>, in YAML.</param>
+/// <param name="Execute">Runs SQL; null for an engine that has none.</param>
+internal sealed record TestStorage(string Configuration, Action<string>? Execute = null)
+{
+    /// <summary>Whether values are there after a restart.</summary>
+    public bool IsDurable { get; init; } = true;
 }

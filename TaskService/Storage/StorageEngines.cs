@@ -39,6 +39,9 @@ internal static class StorageEngines
             ["postgres"] = PostgresEngine.Read,
         };
 
+    /// <summary>Their names, as messages list them.</summary>
+    public static string Names { get; } = string.Join(", ", Engines.Keys);
+
     /// <summary>Reads the storage engine and its settings.</summary>
     /// <returns>A factory of the engine, which opens nothing; null with a problem of the configuration.</returns>
     public static Func<StoreSetup, IEngine>? Read(ConfigSection parent, string key)
@@ -48,7 +51,6 @@ internal static class StorageEngines
         {
             section.Allow(name);
         }
-        var allowed = string.Join(", ", Engines.Keys);
         var chosen = Engines.Keys.Intersect(section.Keys).ToList();
         if (chosen.Count == 1)
         {
@@ -57,11 +59,11 @@ internal static class StorageEngines
         if (chosen.Count > 1)
         {
             section.Problem(
-                chosen[^1], $"{string.Join(" and ", chosen)} are two storage engines; choose one of {allowed}");
+                chosen[^1], $"{string.Join(" and ", chosen)} are two storage engines; choose one of {Names}");
         }
         else if (!section.Keys.Any())
         {
-            parent.Problem(key, $"no storage engine is chosen (allowed: {allowed})");
+            parent.Problem(key, $"no storage engine is chosen (allowed: {Names})");
         }
         return null;
     }

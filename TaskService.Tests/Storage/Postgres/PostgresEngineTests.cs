@@ -1,4 +1,3 @@
 namespace TaskService.Tests.Storage.Postgres;
 
-public sealed class PostgresEngineTests(PostgresFixture servers)
-    : StoreContract("postgres", servers), IClassFixture<PostgresFixture>;
+public sealed class PostgresEngineTests() : StoreContract("postgres");
