@@ -16,12 +16,14 @@ namespace TaskService.Tests.Domain;
 /// <summary>The three models say the same, and a property that is added to one must be added to all.</summary>
 public sealed class ModelTests
 {
+    private const string Entry = "TaskService/Domain/TaskEntry.cs";
+    private const string Json = "TaskService/Tasks/TaskJson.cs";
+    private const string Row = "TaskService/Storage/Tasks/TaskRow.cs";
+    private const string Schema = "schema/todoList-v1.0.json";
+
     private static readonly JsonObject SchemaMembers = JsonNode.Parse(
         File.ReadAllText(TestRoot.File("schema", "todoList-v1.0.json")))!
         ["definitions"]!["taskEntry"]!["properties"]!.AsObject();
-
-    /// <summary>The examples of the schema: one of each property, none of which is the default.</summary>
-    private static readonly TaskEntry Everything = ReadExamples();
 
     public static TheoryData<string> Properties =>
     [
@@ -29,27 +31,32 @@ public sealed class ModelTests
             .Select(property => property.Name),
     ];
 
+    /// <summary>The examples of the schema: one of each property, none of which is the default.</summary>
+    private static TaskEntry Everything => ReadExamples();
+
     private static TaskEntry Plain => new() { Title = "Task2" };
 
     [Theory]
     [MemberData(nameof(Properties))]
     public void Every_property_is_read_from_its_example_in_the_schema_which_is_not_the_default(string name) =>
-        Assert.NotEqual(ValueOf(Plain, name), ValueOf(Everything, name));
+        Assert.False(
+            Equals(ValueOf(Plain, name), ValueOf(Everything, name)),
+            $"the example of {MemberOf(name)} is the default, or is lost: see {Schema}, and ToDomain in {Json}");
 
     [Theory]
     [MemberData(nameof(Properties))]
     public void Every_property_survives_the_way_through_JSON(string name) =>
-        Assert.Equal(ValueOf(Everything, name), ValueOf(ThroughJson(Everything), name));
+        AssertKept(name, ThroughJson(Everything), Json);
 
     [Theory]
     [MemberData(nameof(Properties))]
     public void Every_property_survives_the_way_through_the_row(string name) =>
-        Assert.Equal(ValueOf(Everything, name), ValueOf(ThroughRow(Everything), name));
+        AssertKept(name, ThroughRow(Everything), Row);
 
     [Theory]
     [MemberData(nameof(Properties))]
     public void Every_property_survives_the_way_through_a_file(string name) =>
-        Assert.Equal(ValueOf(Everything, name), ValueOf(ThroughFile(Everything), name));
+        AssertKept(name, ThroughFile(Everything), Row);
 
     [Theory]
     [MemberData(nameof(Properties))]
@@ -65,7 +72,8 @@ public sealed class ModelTests
     public void A_patch_with_null_restores_the_default_of_that_one_and_keeps_the_others(string name)
     {
         var patch = $"{{\"{MemberOf(name)}\":null}}";
-        var member = TaskJson.Members.All.Single(member => member.Name == MemberOf(name));
+        var member = TaskJson.Members.All.SingleOrDefault(member => member.Name == MemberOf(name));
+        Assert.True(member is not null, $"{MemberOf(name)} is not in the table of members: add it to {Json}");
         if (member.IsRequired)
         {
             var violations = new List<Violation>();
@@ -82,22 +90,29 @@ public sealed class ModelTests
     {
         var changed = With(Everything, name, Plain);
         Assert.NotEqual(Everything, changed);
-        Assert.NotEqual(Everything.ComputeVersion(), changed.ComputeVersion());
+        Assert.True(
+            Everything.ComputeVersion() != changed.ComputeVersion(),
+            $"{name} does not count for the version: add it to ComputeVersion in {Entry}");
     }
 
     [Theory]
     [MemberData(nameof(Properties))]
-    public void Every_property_is_in_the_schema(string name) => Assert.True(SchemaMembers.ContainsKey(MemberOf(name)));
+    public void Every_property_is_in_the_schema(string name) => Assert.True(
+        SchemaMembers[MemberOf(name)]?["examples"] is not null,
+        $"{MemberOf(name)} is missing, or has no example: add it to {Schema}");
 
     [Fact]
     public void The_models_have_the_same_number_of_properties()
     {
-        var count = Properties.Count;
-        Assert.Equal(count, typeof(TaskJson).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
-        Assert.Equal(count, TaskJson.Members.All.Count);
-        Assert.Equal(count, SchemaMembers.Count);
-        Assert.Equal(count, typeof(TaskRow).GetProperties(BindingFlags.Public | BindingFlags.Instance).Length);
-        Assert.Equal(count, TaskRow.Entity.Columns.Count);
+        const BindingFlags members = BindingFlags.Public | BindingFlags.Instance;
+        AssertCount($"members of {Json}", typeof(TaskJson).GetProperties(members).Length);
+        AssertCount($"lines in the table of {Json}", TaskJson.Members.All.Count);
+        AssertCount($"properties of {Schema}", SchemaMembers.Count);
+        AssertCount($"members of {Row}", typeof(TaskRow).GetProperties(members).Length);
+        AssertCount($"columns of {Row}", TaskRow.Entity.Columns.Count);
+
+        static void AssertCount(string what, int count) => Assert.True(
+            count == Properties.Count, $"there are {count} {what}, and {Properties.Count} properties of {Entry}");
     }
 
     [Fact]
@@ -137,13 +152,20 @@ public sealed class ModelTests
     public void A_due_date_in_microseconds_comes_back_as_the_same_number(double due) =>
         Assert.Equal(due, TaskJson.FromDomain(new TaskJson { Title = "t", DueDate = due }.ToDomain()).DueDate);
 
+    private static void AssertKept(string property, TaskEntry through, string file) => Assert.True(
+        Equals(ValueOf(Everything, property), ValueOf(through, property)),
+        $"{property} is {ValueOf(through, property) ?? "null"}, not {ValueOf(Everything, property)}: see its mappings in"
+        + $" {file}");
+
     private static TaskEntry ReadExamples()
     {
         var examples = SchemaMembers.Where(member => member.Value!["examples"] is not null)
             .Select(member => KeyValuePair.Create(member.Key, member.Value!["examples"]![0]?.DeepClone()));
         var violations = new List<Violation>();
         var read = TaskJson.Members.Read(JsonSerializer.SerializeToUtf8Bytes(new JsonObject(examples)), violations);
-        Assert.Empty(violations);
+        Assert.True(
+            violations.Count == 0,
+            $"{Json} does not take the examples of {Schema}: {string.Join(", ", violations)}");
         return read.ToDomain();
     }
 
@@ -163,7 +185,10 @@ public sealed class ModelTests
     private static string ValueInJson(TaskEntry task, string property)
     {
         using var document = JsonDocument.Parse(Bytes(task));
-        return document.RootElement.GetProperty(MemberOf(property)).GetRawText();
+        Assert.True(
+            document.RootElement.TryGetProperty(MemberOf(property), out var value),
+            $"{MemberOf(property)} is not written: see the table of members and FromDomain in {Json}");
+        return value.GetRawText();
     }
 
     private static TaskEntry Patched(TaskEntry task, string patch)
