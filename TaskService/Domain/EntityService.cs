@@ -31,7 +31,8 @@ internal abstract class EntityService<T>(IStore<T> store, IdGenerator ids, TimeP
         {
             return await CreateAsync(value, cancel);
         }
-        given = given with { Text = keyScope.Length == 0 ? given.Text : $"{keyScope} {given.Text}" };
+        var scope = KeyScopeOf(value);
+        given = given with { Text = scope.Length == 0 ? given.Text : $"{scope} {given.Text}" };
         if (!keysInUse.TryAdd(given.Text, true))
         {
             return new CreateOutcome("", default, ErrorKind.KeyInUse);
@@ -93,6 +94,12 @@ internal abstract class EntityService<T>(IStore<T> store, IdGenerator ids, TimeP
     private ValueTask<ErrorKind?> DeleteIfAsync(
         string id, Predicate<ContentVersion> allows, CancellationToken cancel) =>
         WithCurrentAsync(id, allows, current => store.DeleteAsync(id, current.Version, cancel), cancel);
+
+    /// <summary>
+    /// The scope of the idempotency key of a new value. That of a child has the id of its parent, too, which is in the
+    /// path of the request and not in the body: the same key and body for another parent is another create.
+    /// </summary>
+    protected virtual string KeyScopeOf(T value) => keyScope;
 
     private async ValueTask<CreateOutcome> CreateAsync(T value, CancellationToken cancel)
     {
