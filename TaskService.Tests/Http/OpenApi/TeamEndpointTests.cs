@@ -153,6 +153,17 @@ public sealed class TeamEndpointTests : IAsyncLifetime
     }
 
     [Fact]
+    public void The_example_of_a_request_is_without_the_members_that_only_the_service_sets()
+    {
+        Assert.Equal(
+            """{"name":"Wheel"}""",
+            Operation("post", "/parts")["requestBody"]!["content"]!["application/json"]!["example"]!.ToJsonString());
+        Assert.Contains(
+            "{\"name\":\"Wheel\",\"made\":1}",
+            Operation("get", "/parts")["responses"]!["200"]!.ToJsonString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Its_promises_are_kept()
     {
         using var client = new HttpClient { BaseAddress = app.Address };
@@ -189,6 +200,19 @@ public sealed class TeamEndpointTests : IAsyncLifetime
         app.MapMethods("/tools", ["BREW", "HEAD"], () => "");
         app.Map("/any", () => "");
         app.MapGet("/hidden", () => "").ExcludeFromDescription();
+        var part = new ResourceDescription("Part") { RequiredMember = "name" };
+        var parts = app.MapGroup("/parts").WithTags("parts").DescribeComponents(() => part.Components(
+            JsonNode.Parse("""
+                {
+                  "type": "object",
+                  "properties": { "name": { "type": "string" }, "made": { "type": "number", "readOnly": true } },
+                  "required": ["name"]
+                }
+                """)!.AsObject(),
+            """{"name":"Wheel","made":1}""",
+            """{"name":"Tyre"}"""));
+        parts.MapGet("", () => "{}").Describe(part.List);
+        parts.MapPost("", () => TypedResults.Created("/parts/1")).Describe(part.Create);
     }
 
     private static void AddServices(IServiceCollection services)

@@ -58,12 +58,22 @@ internal sealed class OpenApiComponents
         new() { ["$ref"] = $"#/components/{kind}/{name}" };
 
     /// <summary>A media type with a schema and its example.</summary>
-    public JsonObject Content(string schema)
+    /// <param name="schema">Its name.</param>
+    /// <param name="isRequest">Whether the example is without the members that only the service sets.</param>
+    public JsonObject Content(string schema, bool isRequest)
     {
         var content = new JsonObject { ["schema"] = Reference("schemas", schema) };
-        if (examples.TryGetValue(schema, out var example))
+        if (examples.TryGetValue(schema, out var text))
         {
-            content["example"] = JsonNode.Parse(example);
+            var example = JsonNode.Parse(text);
+            foreach (var (name, property) in Schemas[schema]?["properties"] as JsonObject ?? [])
+            {
+                if (isRequest && (bool?)property!["readOnly"] == true)
+                {
+                    (example as JsonObject)?.Remove(name);
+                }
+            }
+            content["example"] = example;
         }
         return content;
     }

@@ -148,7 +148,7 @@ internal sealed class OpenApiOperation(
         var content = new JsonObject();
         foreach (var (mediaType, schema) in words.Bodies)
         {
-            content[mediaType] = components.Content(schema);
+            content[mediaType] = components.Content(schema, isRequest: true);
         }
         var isRequired = content.Count > 0;
         var types = explored?.SupportedRequestFormats.Select(format => format.MediaType).ToList() ?? [];
@@ -206,7 +206,7 @@ internal sealed class OpenApiOperation(
             }
             else
             {
-                responses.Add(one.Status, one.Description, own, (Json, components.Content(one.Schema)));
+                responses.Add(one.Status, one.Description, own, (Json, components.Content(one.Schema, isRequest: false)));
             }
         }
         var said = metadata.GetOrderedMetadata<IProducesResponseTypeMetadata>();
