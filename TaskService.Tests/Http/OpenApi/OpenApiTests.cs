@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using TaskService.Tests.Support;
 using Xunit.Sdk;
 
@@ -183,7 +184,7 @@ public sealed class OpenApiTests : IAsyncLifetime
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
     }
 
-    private static string Sample(string path) => path.Replace("{id}", "none", StringComparison.Ordinal);
+    private static string Sample(string path) => Regex.Replace(path, @"\{\w+\}", "none");
 
     private static IEnumerable<string> Promised(JsonNode document) =>
         from path in document["paths"]!.AsObject()
