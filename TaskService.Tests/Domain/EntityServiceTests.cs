@@ -8,7 +8,7 @@ public sealed class EntityServiceTests
     [Fact]
     public async Task The_idempotency_key_of_a_child_is_that_of_its_parent_alone()
     {
-        using var engine = new TestEngine("memory", servers: null);
+        using var engine = new TestEngine("memory");
         await using var stores = await Library.OpenAsync(engine);
         await stores.AddShelfAsync("s");
         await stores.AddShelfAsync("t");
