@@ -154,8 +154,8 @@ public sealed class ModelTests
 
     private static void AssertKept(string property, TaskEntry through, string file) => Assert.True(
         Equals(ValueOf(Everything, property), ValueOf(through, property)),
-        $"{property} is {ValueOf(through, property) ?? "null"}, not {ValueOf(Everything, property)}: see its mappings in"
-        + $" {file}");
+        $"{property} is {ValueOf(through, property) ?? "null"}, not {ValueOf(Everything, property)}: see its mappings"
+        + $" in {file}");
 
     private static TaskEntry ReadExamples()
     {
