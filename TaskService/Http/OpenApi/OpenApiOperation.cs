@@ -206,7 +206,8 @@ internal sealed class OpenApiOperation(
             }
             else
             {
-                responses.Add(one.Status, one.Description, own, (Json, components.Content(one.Schema, isRequest: false)));
+                var content = components.Content(one.Schema, isRequest: false);
+                responses.Add(one.Status, one.Description, own, (Json, content));
             }
         }
         var said = metadata.GetOrderedMetadata<IProducesResponseTypeMetadata>();
