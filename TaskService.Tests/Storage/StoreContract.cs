@@ -81,8 +81,11 @@ public abstract class StoreContract(string name) : IAsyncLifetime
         await store.CreateAsync(store.Special("a", 0), null, Cancel);
         for (var i = store.Values - 1; i >= 0; i--)
         {
-            Assert.Null(await store.UpdateAsync(store.Special("a", i), null, Cancel));
-            Assert.Equal(store.Special("a", i), await store.FindAsync("a", Cancel));
+            var isSibling = store.IsSiblingOfFirst(i);
+            var before = await store.FindAsync("a", Cancel);
+            var refusal = await store.UpdateAsync(store.Special("a", i), null, Cancel);
+            Assert.Equal(isSibling ? null : ErrorKind.NotFound, refusal);
+            Assert.Equal(isSibling ? store.Special("a", i) : before, await store.FindAsync("a", Cancel));
         }
     }
 
@@ -169,6 +172,13 @@ public abstract class StoreContract(string name) : IAsyncLifetime
             Assert.Equal(matching, listed);
             Assert.InRange(matching.Count, 1, items.Count - 1);
         }
+    }
+
+    [Fact]
+    public void Every_property_counts_for_the_version()
+    {
+        var missing = string.Join(", ", store.PropertiesOutsideOfTheVersion());
+        Assert.True(missing.Length == 0, $"add to {nameof(IContent.ComputeVersion)}, or set in the case: {missing}");
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Reflection;
 using TaskService.Domain;
 
 namespace TaskService.Tests.Storage;
@@ -25,6 +26,9 @@ internal interface IStoreUnderTest
     /// <summary>A special value under an id.</summary>
     object Special(string id, int index);
 
+    /// <summary>Whether a special value belongs to what the first one belongs to.</summary>
+    bool IsSiblingOfFirst(int index);
+
     string IdOf(object item);
 
     ContentVersion VersionOf(object item);
@@ -48,6 +52,10 @@ internal interface IStoreUnderTest
     Task<(List<object> Listed, List<object> Matching)> QueryAsync(int index, IEnumerable<object> items);
 
     Task<List<string>> ListIdsDescendingAsync(CancellationToken cancel);
+
+    /// <summary>The properties that do not count for the version, and those that no two special values have
+    /// differently.</summary>
+    IEnumerable<string> PropertiesOutsideOfTheVersion();
 }
 
 /// <inheritdoc/>
@@ -66,6 +74,9 @@ internal sealed class StoreUnderTest<T>(StoreCase<T> entity, IStore<T> store, Fu
     public object Item(string id, int number) => new Stored<T>(id, entity.Numbered(number));
 
     public object Special(string id, int index) => new Stored<T>(id, entity.Values[index]);
+
+    public bool IsSiblingOfFirst(int index) => entity.Entity.References.All(
+        reference => reference.IdOf(entity.Values[index]) == reference.IdOf(entity.Values[0]));
 
     public string IdOf(object item) => ((Stored<T>)item).Id;
 
@@ -100,4 +111,21 @@ internal sealed class StoreUnderTest<T>(StoreCase<T> entity, IStore<T> store, Fu
 
     public async Task<List<string>> ListIdsDescendingAsync(CancellationToken cancel) =>
         await store.ListIdsDescendingAsync(cancel).ToListAsync(cancel);
+
+    public IEnumerable<string> PropertiesOutsideOfTheVersion()
+    {
+        // A record is copied by this method.
+        var copy = typeof(T).GetMethod("<Clone>$")!;
+        foreach (var property in typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            var value = entity.Values[0];
+            var other = entity.Values.FirstOrDefault(one => !Equals(property.GetValue(one), property.GetValue(value)));
+            var changed = (T)copy.Invoke(value, null)!;
+            property.SetValue(changed, property.GetValue(other ?? value));
+            if (changed.ComputeVersion() == value.ComputeVersion())
+            {
+                yield return other is null ? $"{property.Name}, the same in all values" : property.Name;
+            }
+        }
+    }
 }
