@@ -10,14 +10,27 @@ public sealed partial class HttpFileTests
     public async Task Each_request_of_the_http_file_is_answered_as_it_says()
     {
         await using var service = await RunningService.StartAsync();
-        var file = await File.ReadAllTextAsync(Assert.Single(Directory.GetFiles(TestRoot.File("."), "*.http")));
+        Assert.Equal(
+            [201, 200, 200, 204, 204, 204, 400, 200, 200],
+            await RunAsync(service, Assert.Single(Directory.GetFiles(TestRoot.File("."), "*.http"))));
+    }
+
+    /// <summary>Sends the requests of a file.</summary>
+    /// <returns>The statuses of the responses.</returns>
+    internal static async Task<IReadOnlyList<int>> RunAsync(RunningService service, string path)
+    {
+        var file = (await File.ReadAllTextAsync(path)).ReplaceLineEndings("\n");
+        var constants = Constant().Matches(file)
+            .ToDictionary(line => line.Groups[1].Value, line => line.Groups[2].Value);
+        constants["host"] = "";
         var named = new Dictionary<string, HttpResponseMessage>();
         var statuses = new List<int>();
         try
         {
-            foreach (var block in file.ReplaceLineEndings("\n").Split("\n###").Skip(1))
+            foreach (var block in file.Split("\n###").Skip(1))
             {
-                var response = await SendAsync(service, Variable().Replace(block, match => Value(match, named)));
+                var response = await SendAsync(
+                    service, Variable().Replace(block, match => Value(match, constants, named)));
                 var name = Name().Match(block);
                 named[name.Success ? name.Groups[1].Value : $"{statuses.Count}"] = response;
                 statuses.Add((int)response.StatusCode);
@@ -27,14 +40,15 @@ public sealed partial class HttpFileTests
         {
             named.Values.ToList().ForEach(response => response.Dispose());
         }
-        Assert.Equal([201, 200, 200, 204, 204, 204, 400, 200, 200], statuses);
+        return statuses;
     }
 
-    private static string Value(Match variable, Dictionary<string, HttpResponseMessage> named)
+    private static string Value(
+        Match variable, Dictionary<string, string> constants, Dictionary<string, HttpResponseMessage> named)
     {
-        if (variable.Groups[1].Value is "host")
+        if (constants.TryGetValue(variable.Groups[1].Value, out var constant))
         {
-            return "";
+            return constant;
         }
         var parts = variable.Groups[1].Value.Split(".response.headers.");
         return Assert.Single(named[parts[0]].Headers.GetValues(parts[1]));
@@ -59,6 +73,9 @@ public sealed partial class HttpFileTests
 
     [GeneratedRegex(@"\{\{([A-Za-z.]+)\}\}")]
     private static partial Regex Variable();
+
+    [GeneratedRegex("^@([a-z]+) = (.*)$", RegexOptions.Multiline)]
+    private static partial Regex Constant();
 
     [GeneratedRegex("# @name ([a-z]+)")]
     private static partial Regex Name();
