@@ -101,12 +101,6 @@ internal abstract class EntityService<T>(IStore<T> store, IdGenerator ids, TimeP
     /// </summary>
     protected virtual string KeyScopeOf(T value) => keyScope;
 
-    /// <summary>
-    /// The scope of the idempotency key of a new value. That of a child has the id of its parent, too, which is in the
-    /// path of the request and not in the body: the same key and body for another parent is another create.
-    /// </summary>
-    protected virtual string KeyScopeOf(T value) => keyScope;
-
     private async ValueTask<CreateOutcome> CreateAsync(T value, CancellationToken cancel)
     {
         while (true)
