@@ -54,8 +54,7 @@ public sealed class MilestoneSqliteTests() : StoreContract("sqlite")
     private protected override StoreCase Entity => MilestoneCase.Instance;
 }
 
-public sealed class MilestonePostgresTests(Postgres.PostgresFixture servers)
-    : StoreContract("postgres", servers), IClassFixture<Postgres.PostgresFixture>
+public sealed class MilestonePostgresTests() : StoreContract("postgres")
 {
     private protected override StoreCase Entity => MilestoneCase.Instance;
 }

@@ -34,8 +34,7 @@ public sealed class ProjectSqliteTests() : StoreContract("sqlite")
     private protected override StoreCase Entity => ProjectCase.Instance;
 }
 
-public sealed class ProjectPostgresTests(Postgres.PostgresFixture servers)
-    : StoreContract("postgres", servers), IClassFixture<Postgres.PostgresFixture>
+public sealed class ProjectPostgresTests() : StoreContract("postgres")
 {
     private protected override StoreCase Entity => ProjectCase.Instance;
 }
