@@ -66,7 +66,12 @@ internal static class StoreCopy
         var counts = new List<string>();
         foreach (var copy in copies)
         {
-            counts.Add($"{await copy.RunAsync(progress)} {copy.Table}");
+            // Nothing is said of an entity that there is nothing of, but for the first one.
+            var count = await copy.RunAsync(progress);
+            if (count > 0 || counts.Count == 0)
+            {
+                counts.Add($"{count} {copy.Table}");
+            }
         }
         await output.WriteLineAsync($"copied {string.Join(", ", counts)} from {NameOf(from)} to {NameOf(to)}");
         return ExitCodes.Fine;
