@@ -136,7 +136,7 @@ public sealed class FormerNameTests
     {
         var error = Assert.Throws<ConfigException>(() => Settings.Read(
             "test.yaml",
-            "task-db: { memory: }\ntelemetry:\n  outlets:\n    numbers: { type: statsd, gather-time-max-ms: 1 }\n"
+            "task-db: { memory: }\ntelemetry:\n  outlets:\n    numbers: { gather-time-max-ms: 1 }\n"
                 + "  exporters:\n    events: { type: json, gather-time-max-ms: 1 }",
             new Dictionary<string, string>(),
             new CommandLineOptions()));

@@ -217,6 +217,19 @@ public sealed class OpenTelemetryConfigTests
         Assert.All(receiver.Headers, headers => Assert.Equal("k, l", headers["api-key"]));
     }
 
+    [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")]
+    [InlineData("OTEL_EXPORTER_OTLP_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_TRACES_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_METRICS_HEADERS")]
+    [InlineData("OTEL_EXPORTER_OTLP_PROTOCOL")]
+    public void No_variable_of_OpenTelemetry_shows_a_secret(string variable) => Assert.All(
+        SecretTests.Urls.Concat(SecretTests.Secrets),
+        value => Assert.DoesNotContain(
+            SecretTests.Canary, SecretTests.Show($"{SecretTests.All} {{ memory: }}", (variable, value))));
+
     private static Settings Read(string yaml, string variables) => ReadAll(yaml, variables).Settings;
 
     private static string[] Print(string yaml, string variables)

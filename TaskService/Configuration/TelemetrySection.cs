@@ -1,6 +1,5 @@
 using TaskService.Telemetry;
 using TaskService.Telemetry.Exporters;
-using TaskService.Telemetry.Exporters.Statsd;
 using TaskService.Telemetry.Logging;
 using TaskService.Telemetry.Operations;
 using TaskService.Telemetry.Propagation;
@@ -14,7 +13,7 @@ internal static class TelemetrySection
     private static readonly (string Name, ExporterKind Kind)[] Kinds =
     [
         ("json", new(ExporterInput.Events, ReadJson)),
-        ("statsd", new(ExporterInput.Operations, ReadStatsd)),
+        ("statsd", new(ExporterInput.Operations, StatsdSection.Read)),
         ("otlp", new(ExporterInput.Spans, OtlpSection.Read)),
     ];
 
@@ -22,9 +21,6 @@ internal static class TelemetrySection
     [
         ("w3c", PropagationFormat.W3C), ("b3", PropagationFormat.B3Multi), ("b3-single", PropagationFormat.B3Single),
     ];
-
-    private static readonly (string, StatsdTagFormat)[] TagFormats =
-        [("none", StatsdTagFormat.None), ("datadog", StatsdTagFormat.Datadog)];
 
     /// <param name="section">The <c>telemetry</c> section.</param>
     /// <param name="serviceName">Of the settings.</param>
@@ -80,7 +76,8 @@ internal static class TelemetrySection
     public static TimeSpan AttemptTimeMax(ConfigSection section, TimeSpan fallback) =>
         Milliseconds(section, "attempt-time-max-ms", fallback);
 
-    private static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
+    /// <summary>A time in milliseconds, up to ten minutes.</summary>
+    public static TimeSpan Milliseconds(ConfigSection section, string key, TimeSpan fallback) =>
         TimeSpan.FromMilliseconds(section.Integer(key, (long)fallback.TotalMilliseconds, 1, 600_000));
 
     private static ExporterPlan ReadJson(ConfigSection exporter, ExporterContext context)
@@ -97,26 +94,6 @@ internal static class TelemetrySection
         return new ExporterPlan(
             () => path.Length == 0 ? JsonEventExporter.ToConsole() : JsonEventExporter.ToFile(file),
             context.AttemptTimeMax);
-    }
-
-    private static ExporterPlan ReadStatsd(ConfigSection exporter, ExporterContext context)
-    {
-        if (!StatsdSettings.TryParse(exporter.Text("address", "localhost"), out var host, out var port, out var error))
-        {
-            exporter.Problem("address", $"must be a host, or a host and a port: {error}");
-        }
-        var settings = new StatsdSettings(
-            host,
-            port,
-            exporter.Text("prefix", ""),
-            exporter.Choice("tags", StatsdTagFormat.None, TagFormats),
-            (int)exporter.Integer("packet-bytes-max", 1_432, 512, 65_507))
-        {
-            MetersInterval = Milliseconds(exporter, "meters-interval-ms", TimeSpan.FromSeconds(10)),
-        };
-        var meters = exporter.Texts("meters", ["TaskService"]);
-        return new ExporterPlan(
-            () => new StatsdExporter(settings, new MeterReader(meters)), context.AttemptTimeMax);
     }
 
     private sealed record ExporterKind(ExporterInput Input, Func<ConfigSection, ExporterContext, ExporterPlan> Read);

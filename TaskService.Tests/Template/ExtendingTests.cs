@@ -1,0 +1,50 @@
+using TaskService.Tests.Support;
+
+namespace TaskService.Tests.Template;
+
+/// <summary>
+/// Each section of <c>docs/extending.md</c> is carried out on a copy of the repository. Several share a copy, since a
+/// build takes most of the time.
+/// </summary>
+[Trait("Suite", "template")]
+[Collection(nameof(TemplateTests))]
+public sealed class ExtendingTests
+{
+    private const string Document = "docs/extending.md";
+
+    // The documents still describe what was deleted.
+    private const string Quick =
+        "Suite!=integration&Suite!=long&Suite!=soak&Suite!=template&FullyQualifiedName!~.Docs.";
+
+    [Fact]
+    public async Task A_field_an_engine_and_an_exporter_are_added_as_described()
+    {
+        using var copy = new TreeCopy();
+        await copy.ApplyAsync(Document, "## Add a field");
+        await copy.ApplyAsync(Document, "## Add a storage engine");
+        await copy.ApplyAsync(Document, "## Add an exporter");
+        await AssertIsGoodAsync(
+            copy,
+            "(FullyQualifiedName~ModelTests|FullyQualifiedName~EntityTests|FullyQualifiedName~TableTests"
+            + "|FullyQualifiedName~SchemaEquivalence|FullyQualifiedName~SortedEngine|FullyQualifiedName~ReferenceTests"
+            + "|FullyQualifiedName~LinesTests)");
+    }
+
+    [Fact]
+    public async Task PostgreSQL_and_the_exporters_over_the_network_are_deleted_as_described()
+    {
+        using var copy = new TreeCopy();
+        await copy.ApplyAsync(Document, "### PostgreSQL");
+        await copy.ApplyAsync(Document, "### The OTLP exporter");
+        await copy.ApplyAsync(Document, "### The statsd exporter");
+        await AssertIsGoodAsync(copy, "(FullyQualifiedName~.Configuration.|FullyQualifiedName~.Tidy.)");
+    }
+
+    /// <param name="copy">With its changes.</param>
+    /// <param name="filter">The tests that matter; the soak suite runs all quick ones.</param>
+    private static async Task AssertIsGoodAsync(TreeCopy copy, string filter)
+    {
+        await copy.BuildAsync();
+        await copy.AssertPassesAsync(TestRoot.IsSoak ? Quick : filter);
+    }
+}
