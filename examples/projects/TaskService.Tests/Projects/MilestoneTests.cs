@@ -1,11 +1,10 @@
 using System.Text.Json;
 using TaskService.Tests.Storage;
-using TaskService.Tests.Storage.Postgres;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Projects;
 
-public sealed class MilestoneTests(PostgresFixture servers) : IAsyncLifetime, IClassFixture<PostgresFixture>
+public sealed class MilestoneTests : IAsyncLifetime
 {
     private const string Sow = """{"title":"Sow"}""";
 
@@ -75,25 +74,20 @@ public sealed class MilestoneTests(PostgresFixture servers) : IAsyncLifetime, IC
 
     [Theory]
     [MemberData(nameof(Engines))]
-    public async Task A_project_is_kept_as_long_as_it_has_milestones(string engine)
+    public async Task A_project_is_kept_as_long_as_it_has_milestones(string name)
     {
-        using var directory = new TemporaryDirectory();
-        await using var durable = await RunningProjects.StartAsync(engine switch
-        {
-            "memory" => "memory:",
-            "postgres" => $"postgres: {{ primary: '{servers.Primary.Connection(servers.Primary.CreateDatabase())}' }}",
-            _ => $"{engine}: '{directory.File("store")}'",
-        });
-        var project = await durable.CreateAsync("/projects", """{"name":"Garden"}""");
-        var milestone = await durable.CreateAsync($"{project}/milestones", Sow);
+        using var engine = new TestEngine(name);
+        await using var running = await RunningProjects.StartAsync(engine.Configuration);
+        var project = await running.CreateAsync("/projects", """{"name":"Garden"}""");
+        var milestone = await running.CreateAsync($"{project}/milestones", Sow);
         var id = project.Split('/')[^1];
-        Assert.Equal($"409 Project '{id}' is in use", await durable.StatusAsync("DELETE", project));
+        Assert.Equal($"409 Project '{id}' is in use", await running.StatusAsync("DELETE", project));
         Assert.Equal(
-            $"409 Project '{id}' is in use", await durable.StatusAsync("DELETE", project, null, ("If-Match", "*")));
-        Assert.Equal("204", await durable.StatusAsync("DELETE", milestone));
-        Assert.Equal("204", await durable.StatusAsync("DELETE", project));
+            $"409 Project '{id}' is in use", await running.StatusAsync("DELETE", project, null, ("If-Match", "*")));
+        Assert.Equal("204", await running.StatusAsync("DELETE", milestone));
+        Assert.Equal("204", await running.StatusAsync("DELETE", project));
         Assert.Equal(
-            $"404 Project '{id}' does not exist", await durable.StatusAsync("POST", $"{project}/milestones", Sow));
+            $"404 Project '{id}' does not exist", await running.StatusAsync("POST", $"{project}/milestones", Sow));
     }
 
     [Fact]

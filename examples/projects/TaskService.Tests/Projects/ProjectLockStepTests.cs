@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net.Http.Headers;
 using System.Text.RegularExpressions;
-using TaskService.Tests.Storage.Postgres;
+using TaskService.Tests.Storage;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Projects;
@@ -10,7 +10,7 @@ namespace TaskService.Tests.Projects;
 /// The same requests, made at random, go to the service on every engine, one after the other, and are answered alike.
 /// <c>TASKSERVICE_TEST_SEED</c> runs one sequence again.
 /// </summary>
-public sealed partial class ProjectLockStepTests(PostgresFixture servers) : IClassFixture<PostgresFixture>
+public sealed partial class ProjectLockStepTests
 {
     private const int RequestsOfSequence = 600;
 
@@ -49,16 +49,10 @@ public sealed partial class ProjectLockStepTests(PostgresFixture servers) : ICla
     /// <returns>The first difference; null when there is none.</returns>
     private async Task<string?> RunAsync(int seed)
     {
-        using var directory = new TemporaryDirectory();
-        var postgres = servers.Primary.Connection(servers.Primary.CreateDatabase());
-        string[] storages =
-        [
-            "memory:", $"fs: '{directory.File("files")}'", $"sqlite: '{directory.File("one.db")}'",
-            $"postgres: {{ primary: '{postgres}', command-timeout: 60 }}",
-        ];
         var time = new FixedTime();
+        var storages = TestEngine.Names.Select(row => new TestEngine(row.Data)).ToList();
         var engines = await Task.WhenAll(storages.Select(
-            async storage => new Engine(await RunningProjects.StartAsync(storage, time))));
+            async storage => new Engine(await RunningProjects.StartAsync(storage.Configuration, time))));
         try
         {
             var random = new Random(seed);
@@ -70,8 +64,8 @@ public sealed partial class ProjectLockStepTests(PostgresFixture servers) : ICla
                 var at = Array.FindIndex(answers, answer => answer != answers[0]);
                 if (at >= 0)
                 {
-                    return $", request {number}: {request}\n\n{storages[at]}\n{answers[at]}\n\n"
-                        + $"{storages[0]}\n{answers[0]}";
+                    return $", request {number}: {request}\n\n{storages[at].Configuration}\n{answers[at]}\n\n"
+                        + $"{storages[0].Configuration}\n{answers[0]}";
                 }
                 statuses.Add(answers[0][..3]);
             }
@@ -82,6 +76,7 @@ public sealed partial class ProjectLockStepTests(PostgresFixture servers) : ICla
         finally
         {
             await Task.WhenAll(engines.Select(engine => engine.DisposeAsync().AsTask()));
+            storages.ForEach(storage => storage.Dispose());
         }
     }
 

@@ -28,8 +28,7 @@ internal sealed class MilestoneEndpoints(MilestoneService milestones, ProjectSer
 
     public async ValueTask<ApiResult> CreateAsync(string projectId, HttpContext http, CancellationToken cancel)
     {
-        var (json, body, problem) = await RequestBody.ReadAsync(
-            http, bodyBytesMax, MilestoneJson.Members, cancel);
+        var (json, body, problem) = await RequestBody.ReadAsync(http, bodyBytesMax, MilestoneJson.Members, cancel);
         if (problem is not null || !IdempotencyHeader.TryRead(http.Request, body!, out var key, out problem))
         {
             return problem!;
