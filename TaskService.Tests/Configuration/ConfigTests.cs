@@ -231,11 +231,10 @@ public sealed class ConfigTests
             "TASKSERVICE__LOGGING__LOGGERS__MICROSOFT_ASPNETCORE__LEVEL=debug "
             + "TASKSERVICE__LOGGING__LOGGERS__System.Net__LEVEL=error "
             + "TASKSERVICE__LOGGING__ROOT__HANDLERS=console,other "
-            + "OTEL_SERVICE_NAME=otel TASKSERVICE__SERVICE__REQUEST_ID_HEADER=My-Id");
+            + "TASKSERVICE__SERVICE__REQUEST_ID_HEADER=My-Id");
         Assert.Equal(LogLevel.Debug, settings.Logging.Loggers["Microsoft.AspNetCore"].Level);
         Assert.Equal(LogLevel.Error, settings.Logging.Loggers["System.Net"].Level);
         Assert.Equal(["console", "other"], settings.Logging.Root.Handlers);
-        Assert.Equal("otel", settings.Service.Name);
         Assert.Equal("My-Id", settings.Service.RequestIdHeader);
     }
 

@@ -23,6 +23,8 @@ public sealed class ConnectionSecretTests
         Assert.Superset(shown.ToHashSet(), all.ToHashSet());
         Assert.All(all.Except(shown), keyword => Assert.DoesNotContain(
             SecretTests.Canary,
-            SecretTests.Show($"{SecretTests.All} {{ postgres: {{ primary: '${{P}}' }} }}", ("P", $"Host=h;{keyword}={SecretTests.Canary}"))));
+            SecretTests.Show(
+                $"{SecretTests.All} {{ postgres: {{ primary: '${{P}}' }} }}",
+                ("P", $"Host=h;{keyword}={SecretTests.Canary}"))));
     }
 }
