@@ -31,6 +31,7 @@ public sealed class ExtendingTests
     }
 
     [Fact]
+    [Trait("Suite", "soak")]
     public async Task PostgreSQL_and_the_exporters_over_the_network_are_deleted_as_described()
     {
         using var copy = new TreeCopy();
