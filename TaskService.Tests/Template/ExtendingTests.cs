@@ -16,7 +16,21 @@ public sealed class ExtendingTests
     private const string Quick =
         "Suite!=integration&Suite!=long&Suite!=soak&Suite!=template&FullyQualifiedName!~.Docs.";
 
+    /// <summary>Quick, so that it is found at once when the document and the code have grown apart.</summary>
+    [Theory]
+    [InlineData("## Add a field", "## Add a storage engine", "## Add an exporter")]
+    [InlineData("### PostgreSQL", "### The OTLP exporter", "### The statsd exporter")]
+    public async Task Sections_fit_the_code(params string[] sections)
+    {
+        using var copy = new TreeCopy();
+        foreach (var section in sections)
+        {
+            Assert.NotEmpty(await copy.ApplyAsync(Document, section));
+        }
+    }
+
     [Fact]
+    [Trait("Suite", "soak")]
     public async Task A_field_an_engine_and_an_exporter_are_added_as_described()
     {
         using var copy = new TreeCopy();
