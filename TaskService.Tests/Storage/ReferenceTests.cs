@@ -6,6 +6,9 @@ namespace TaskService.Tests.Storage;
 /// <summary>There is never a value without its parent, on every engine.</summary>
 public sealed class ReferenceTests
 {
+    private const int LeadSpinsMin = 16;
+    private const int LeadSpinsMax = 1_000_000;
+
     public static TheoryData<string> Engines => TestEngine.Names;
 
     [Theory]
@@ -91,6 +94,9 @@ public sealed class ReferenceTests
         using var engine = new TestEngine(name);
         await using var stores = await Library.OpenAsync(engine);
         var (kept, deleted) = (0, 0);
+        // By how much the deletion begins later. Whoever wins begins later the next time, by twice as much for as long
+        // as it wins, so that they meet however much longer one of them takes.
+        var (lead, step, wasDeleted) = (0, LeadSpinsMin, false);
         // In memory there is less between them.
         var rounds = engine.IsDurable ? TestRoot.Scale(60, 1_000) : TestRoot.Scale(1_500, 100_000);
         // Until each has won, so that they have met.
@@ -99,14 +105,17 @@ public sealed class ReferenceTests
             var shelf = $"s{round}";
             await stores.AddShelfAsync(shelf);
             var start = new Start(2);
-            var create = start.RunAsync(() => stores.AddBookAsync($"b{round}", shelf));
-            var delete = start.RunAsync(() => stores.DeleteShelfAsync(shelf));
+            var create = start.RunAsync(-lead, () => stores.AddBookAsync($"b{round}", shelf));
+            var delete = start.RunAsync(lead, () => stores.DeleteShelfAsync(shelf));
             var isDeleted = await delete is null;
             Assert.Equal(isDeleted ? ErrorKind.ParentNotFound : null, await create);
             Assert.Equal(isDeleted ? null : ErrorKind.HasChildren, await delete);
             Assert.Equal(isDeleted ? [] : [$"b{round}"], await stores.BooksAsync(shelf));
             Assert.Equal(isDeleted, await stores.Shelves.FindAsync(shelf, CancellationToken.None) is null);
             (kept, deleted) = isDeleted ? (kept, deleted + 1) : (kept + 1, deleted);
+            step = isDeleted == wasDeleted ? Math.Min(step * 2, LeadSpinsMax) : LeadSpinsMin;
+            lead = Math.Clamp(isDeleted ? lead + step : lead - step, -LeadSpinsMax, LeadSpinsMax);
+            wasDeleted = isDeleted;
         }
         Assert.True(kept > 0 && deleted > 0, $"{kept} kept, {deleted} deleted");
     }
@@ -139,13 +148,17 @@ public sealed class ReferenceTests
     {
         private int missing = missing;
 
-        public Task<ErrorKind?> RunAsync(Func<Task<ErrorKind?>> change) => Task.Factory.StartNew(
+        /// <param name="spins">How long to wait then, if above 0, and a little more or less.</param>
+        /// <param name="change">Begins.</param>
+        public Task<ErrorKind?> RunAsync(int spins, Func<Task<ErrorKind?>> change) => Task.Factory.StartNew(
             () =>
             {
                 Interlocked.Decrement(ref missing);
-                SpinWait.SpinUntil(() => Volatile.Read(ref missing) == 0);
-                // Now one comes first, now the other, and often both at once.
-                Thread.SpinWait(Random.Shared.Next(Random.Shared.Next(1_000) + 1));
+                while (Volatile.Read(ref missing) > 0)
+                {
+                    Thread.Yield();
+                }
+                Thread.SpinWait(Math.Max(spins, 0) + Random.Shared.Next(LeadSpinsMin));
                 return change();
             },
             CancellationToken.None,
