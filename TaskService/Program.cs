@@ -36,6 +36,7 @@ public sealed class Program
             builder.Services.AddStorage(settings.CreateEngine, telemetry);
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
             builder.Services.AddSingleton<TodoListService>();
+            builder.Services.AddOperations(settings.Operations);
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
 
             Server.Configure(builder, settings.Service, settings.Http);
@@ -51,11 +52,12 @@ public sealed class Program
                 telemetry,
                 new RequestIds(settings.Service.RequestIdHeader),
                 new RequestLimits(settings.Http.RequestsMax, settings.Http.RequestTimeMax),
-                new RequestPipeline.Options(settings.Debug, settings.Http.ServerTiming),
+                new RequestPipeline.Options(settings.Debug, settings.Http.ServerTiming, settings.Operations.Port),
                 stopping).Use(app, builder.Services);
 
             app.MapTasks();
             app.MapHealth(stopping);
+            app.MapOperations(settings.Operations);
             app.MapIndex(settings.Service.Name);
             app.MapOpenApi(settings.Service.Name);
             app.MapDocs(settings.Http.Docs);

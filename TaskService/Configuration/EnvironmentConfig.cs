@@ -14,6 +14,7 @@ internal static class EnvironmentConfig
     {
         ListenConfig.Apply(root, environment, problems);
         OpenTelemetryConfig.ApplyServiceName(root, environment, problems);
+        OperationsSettings.ApplyEnvironment(root, environment, problems);
         var ours = environment.Keys.Where(variable => variable.StartsWith(Prefix, StringComparison.Ordinal));
         foreach (var variable in ours.Order(StringComparer.Ordinal))
         {

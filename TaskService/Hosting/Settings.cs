@@ -21,6 +21,7 @@ internal sealed record Settings(
     HttpSettings Http,
     LogSettings Logging,
     TelemetrySettings Telemetry,
+    OperationsSettings Operations,
     Func<ILoggerFactory, IEngine> CreateEngine,
     IConfigurationSource Source,
     OtherSections Others,
@@ -65,6 +66,11 @@ internal sealed record Settings(
         var http = HttpSettings.Read(root.Section("http"));
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
+        var operations = OperationsSettings.Read(root, service.Addresses.Select(address => address.Port));
+        if (operations.Port is { } port)
+        {
+            service = service with { Addresses = [.. service.Addresses, service.Addresses[0] with { Port = port }] };
+        }
         var createEngine = StorageEngines.Read(root, "task-db");
         var others = new OtherSections(root);
         // A start without this section does not load the type any sooner.
@@ -80,6 +86,7 @@ internal sealed record Settings(
             http,
             logging,
             telemetry,
+            operations,
             loggers => createEngine!(new StoreSetup(loggers, service.Name, IsMigrateOnly: options.MigrateOnly)),
             new ConfigSource(map),
             others,

@@ -125,7 +125,8 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
             first.RoutePattern,
             int.MaxValue,
             new EndpointMetadataCollection([
-                .. first.Metadata.GetOrderedMetadata<ICorsMetadata>(), Unlimited.Metadata, ApiResult.Marker,
+                .. first.Metadata.GetOrderedMetadata<ICorsMetadata>(), .. first.Metadata.GetOrderedMetadata<OnPort>(),
+                Unlimited.Metadata, ApiResult.Marker,
                 new RouteName(EndpointMethods.RouteOf(first))]),
             $"other methods of {first.DisplayName}");
     }

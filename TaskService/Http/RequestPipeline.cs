@@ -44,6 +44,7 @@ internal sealed class RequestPipeline(
             return http => InvokeAsync(http, next, server);
         });
         app.UseRouting();
+        OnPort.Use(app, options.OwnPort);
         app.Use(limits.Limit);
         FrameworkMiddleware.Use(app, services);
     }
@@ -236,5 +237,6 @@ internal sealed class RequestPipeline(
 
     /// <param name="Debug">Whether problem bodies have <c>trace</c>.</param>
     /// <param name="ServerTiming">Whether responses have <c>Server-Timing</c>.</param>
-    internal readonly record struct Options(bool Debug, bool ServerTiming);
+    /// <param name="OwnPort">The port of the endpoints that are <see cref="OnPort"/>; null when there are none.</param>
+    internal readonly record struct Options(bool Debug, bool ServerTiming, int? OwnPort = null);
 }

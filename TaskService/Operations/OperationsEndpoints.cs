@@ -1,0 +1,41 @@
+using TaskService.Configuration;
+using TaskService.Http;
+
+namespace TaskService.Operations;
+
+/// <summary>
+/// The endpoints for operators, below <c>operations.base-path</c>. Each is a file of this folder and a line here; those
+/// that no secret opens are not there.
+/// </summary>
+internal static class OperationsEndpoints
+{
+    /// <summary>Adds what the endpoints need; nothing without a secret.</summary>
+    public static void AddOperations(this IServiceCollection services, OperationsSettings settings)
+    {
+        if (settings.Enabled != OperationsFeatures.None)
+        {
+            OperationsAccess.AddTo(services, settings);
+        }
+    }
+
+    /// <summary>Maps those that a secret opens.</summary>
+    public static void MapOperations(this IEndpointRouteBuilder app, OperationsSettings settings)
+    {
+        // Like those of health they work when there are too many requests.
+        var all = app.MapGroup(settings.BasePath)
+            .WithTags("operations").ExcludeFromDescription().WithMetadata(Unlimited.Metadata);
+        if (settings.Port is not null)
+        {
+            all.WithMetadata(OnPort.Own);
+        }
+        Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
+
+        void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
+        {
+            if (settings.Enabled.HasFlag(feature))
+            {
+                map(all.MapGroup("").RequireAuthorization(OperationsAccess.PolicyOf(feature)));
+            }
+        }
+    }
+}
