@@ -31,7 +31,8 @@ internal sealed class RunningService : IAsyncDisposable
 
     public static async Task<RunningService> StartAsync(
         string taskDb = "memory:", string? logging = null, string service = "", string http = "", bool debug = false,
-        Action<WebApplicationBuilder>? setup = null, Func<OtherSections, OtherSections>? sections = null)
+        Action<WebApplicationBuilder>? setup = null, Func<OtherSections, OtherSections>? sections = null,
+        string operations = "")
     {
         // What is logged when a test does not care: nothing, unless it is to be shown.
         var files = logging is null && TestLog.Level is { } level ? new LogFiles(level) : null;
@@ -39,6 +40,7 @@ internal sealed class RunningService : IAsyncDisposable
             service: { address: 127.0.0.1, port: 0, {{service}} }
             http: { {{http}} }
             task-db: { {{taskDb}} }
+            operations: { {{operations}} }
             {{logging ?? files?.Yaml ?? "logging: { handlers: { console: { type: console, level: none } } }"}}
             """;
         var (settings, _) = Settings.Read(
@@ -62,6 +64,14 @@ internal sealed class RunningService : IAsyncDisposable
         var service = await StartAsync($"{engine}: '{directory.File("tasks")}'");
         service.directory = directory;
         return service;
+    }
+
+    /// <summary>A client for operators, whose endpoints are not in the document of the API.</summary>
+    public HttpClient Operator(string? secret = null)
+    {
+        var client = new HttpClient { BaseAddress = Client.BaseAddress, Timeout = Until.Limit };
+        client.DefaultRequestHeaders.Add("X-API-Key", secret is null ? [] : [secret]);
+        return client;
     }
 
     public static StringContent Json(string text) => new(text, Encoding.UTF8, "application/json");

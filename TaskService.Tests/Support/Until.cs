@@ -13,13 +13,17 @@ internal static class Until
     /// <param name="what">It is.</param>
     /// <param name="describe">Says what there is instead; null when nobody needs it.</param>
     /// <returns>The first result that is not null.</returns>
-    public static async Task<T> ResultAsync<T>(Func<T?> probe, string what, Func<string>? describe = null)
+    public static Task<T> ResultAsync<T>(Func<T?> probe, string what, Func<string>? describe = null)
+        where T : class => ResultAsync(() => Task.FromResult(probe()), what, describe);
+
+    /// <inheritdoc cref="ResultAsync{T}(Func{T}, string, Func{string})" path="/param"/>
+    public static async Task<T> ResultAsync<T>(Func<Task<T?>> probe, string what, Func<string>? describe = null)
         where T : class
     {
         var started = Stopwatch.GetTimestamp();
         while (true)
         {
-            if (probe() is { } result)
+            if (await probe() is { } result)
             {
                 return result;
             }
@@ -31,9 +35,13 @@ internal static class Until
         }
     }
 
-    /// <inheritdoc cref="ResultAsync" path="/param"/>
+    /// <inheritdoc cref="ResultAsync{T}(Func{T}, string, Func{string})" path="/param"/>
     public static Task TrueAsync(Func<bool> probe, string what, Func<string>? describe = null) =>
         ResultAsync(() => probe() ? "" : null, what, describe);
+
+    /// <inheritdoc cref="ResultAsync{T}(Func{T}, string, Func{string})" path="/param"/>
+    public static Task TrueAsync(Func<Task<bool>> probe, string what, Func<string>? describe = null) =>
+        ResultAsync(async () => await probe() ? "" : null, what, describe);
 
     // A timer of its own: the one place where a test looks again after a moment.
     private static async Task Pause()

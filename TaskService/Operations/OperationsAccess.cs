@@ -45,7 +45,8 @@ internal sealed class OperationsAccess(
     {
         // Else a scheme that is the only one authenticates every request of the service, those of others included.
         AppContext.SetSwitch("Microsoft.AspNetCore.Authentication.SuppressAutoDefaultScheme", true);
-        services.AddAuthentication().AddScheme<Settings, OperationsAccess>(SchemeName, access => access.Operations = settings);
+        services.AddAuthentication()
+            .AddScheme<Settings, OperationsAccess>(SchemeName, access => access.Operations = settings);
         services.PostConfigure<AuthenticationOptions>(authentication =>
             authentication.DefaultScheme ??= OnlyOther(authentication));
         var policies = services.AddAuthorizationBuilder();
@@ -82,7 +83,8 @@ internal sealed class OperationsAccess(
                 Options.Failures.AttemptAcquire(client).Dispose();
             }
         }
-        var roles = Features.Where(feature => opens.HasFlag(feature)).Select(feature => new Claim(ClaimTypes.Role, feature.ToString()));
+        var roles = Features.Where(feature => opens.HasFlag(feature))
+            .Select(feature => new Claim(ClaimTypes.Role, feature.ToString()));
         var user = new ClaimsPrincipal(new ClaimsIdentity(roles, SchemeName));
         return Task.FromResult(AuthenticateResult.Success(new AuthenticationTicket(user, SchemeName)));
     }
@@ -155,11 +157,8 @@ internal sealed class OperationsAccess(
         public OperationsSettings Operations { get; set; } = null!;
 
         /// <summary>How often each client may be wrong.</summary>
-        public PartitionedRateLimiter<IPAddress> Failures { get; } = PartitionedRateLimiter.Create<IPAddress, IPAddress>(
-            client => RateLimitPartition.GetFixedWindowLimiter(client, _ => new FixedWindowRateLimiterOptions
-            {
-                PermitLimit = FailuresMax,
-                Window = Window,
-            }));
+        public PartitionedRateLimiter<IPAddress> Failures { get; } =
+            PartitionedRateLimiter.Create<IPAddress, IPAddress>(client => RateLimitPartition.GetFixedWindowLimiter(
+                client, _ => new FixedWindowRateLimiterOptions { PermitLimit = FailuresMax, Window = Window }));
     }
 }
