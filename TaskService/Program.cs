@@ -36,8 +36,8 @@ public sealed class Program
             builder.Services.AddStorage(settings.CreateEngine, telemetry);
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
             builder.Services.AddSingleton<TodoListService>();
-            builder.Services.AddOperations(settings.Operations);
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
+            builder.Services.AddOperations(settings.Operations);
 
             Server.Configure(builder, settings.Service, settings.Http);
             setup?.Invoke(builder);

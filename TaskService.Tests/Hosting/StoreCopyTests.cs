@@ -102,7 +102,7 @@ public sealed class StoreCopyTests : IDisposable
     [InlineData("sqlite:text.db", "file is not a database")]
     [InlineData("sqlite:other.db", "it is not a database of this service")]
     [InlineData("sqlite:tutorial.db", "it has data of before this service")]
-    [InlineData("sqlite:old.db", "the migration 002_idempotency_keys.sql is missing: --migrate-only")]
+    [InlineData("sqlite:old.db", "the migration 002_idempotency_keys.sql is missing: the schema is at 001_tasks.sql")]
     [InlineData("fs:typo", "there is no such directory")]
     [InlineData("fs:text.db", "it is a file")]
     [InlineData("fs:folder", "it holds neither files of a service nor its .lock")]

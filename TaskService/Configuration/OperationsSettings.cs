@@ -8,8 +8,13 @@ namespace TaskService.Configuration;
 /// <param name="Port">The only port of these endpoints, which the others do not have; null for that of all.</param>
 /// <param name="Secrets">Each opens what it names.</param>
 /// <param name="IsSecretInQuery">Whether a secret may also be a parameter of the query.</param>
+/// <param name="HealthChecks">Beside those of the storage.</param>
 internal sealed record OperationsSettings(
-    string BasePath, int? Port, IReadOnlyList<OperationsSecret> Secrets, bool IsSecretInQuery)
+    string BasePath,
+    int? Port,
+    IReadOnlyList<OperationsSecret> Secrets,
+    bool IsSecretInQuery,
+    IReadOnlyList<HealthCheckSettings> HealthChecks)
 {
     private const int SecretCharactersMin = 16;
     private const string Section = "operations";
@@ -55,7 +60,9 @@ internal sealed record OperationsSettings(
 
     /// <param name="root">Has the section.</param>
     /// <param name="ports">Of the service, on which these endpoints are when they have no port of their own.</param>
-    public static OperationsSettings Read(ConfigSection root, IEnumerable<int> ports)
+    /// <param name="tables">Of the entities, which checks of health may name.</param>
+    public static OperationsSettings Read(
+        ConfigSection root, IEnumerable<int> ports, IReadOnlyCollection<string> tables)
     {
         var section = root.Section(Section);
         var port = ReadPort(section, ports);
@@ -83,7 +90,8 @@ internal sealed record OperationsSettings(
             ReadBasePath(section),
             port,
             [.. secrets.Select(secret => secret with { Opens = secret.Opens & ~off })],
-            section.Flag("secret-in-query", false));
+            section.Flag("secret-in-query", false),
+            HealthCheckSettings.Read(section.Section("health"), tables));
     }
 
     private static string ReadBasePath(ConfigSection section)

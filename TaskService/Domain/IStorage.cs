@@ -23,4 +23,13 @@ internal interface IStorage : IAsyncDisposable
     /// <summary>Readiness probe: returns when the engine accepts changes.</summary>
     /// <exception cref="StorageException">It does not; the message says why.</exception>
     ValueTask PingAsync(CancellationToken cancel);
+
+    /// <summary>What can fail beside that, such as each replica.</summary>
+    IReadOnlyList<StorageCheck> Checks => [];
 }
+
+/// <summary>A check of a part of the storage.</summary>
+/// <param name="Name">Such as <c>migrations</c>.</param>
+/// <param name="Level">1 for what requests depend on, 2 for the rest.</param>
+/// <param name="RunAsync">Throws <see cref="StorageException"/>, whose message says why, when it fails.</param>
+internal sealed record StorageCheck(string Name, int Level, Func<CancellationToken, Task> RunAsync);

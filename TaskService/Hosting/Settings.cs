@@ -66,7 +66,10 @@ internal sealed record Settings(
         var http = HttpSettings.Read(root.Section("http"));
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
-        var operations = OperationsSettings.Read(root, service.Addresses.Select(address => address.Port));
+        var operations = OperationsSettings.Read(
+            root,
+            service.Addresses.Select(address => address.Port),
+            [.. Entities.All.Select(entity => entity.Table)]);
         if (operations.Port is { } port)
         {
             service = service with { Addresses = [.. service.Addresses, service.Addresses[0] with { Port = port }] };

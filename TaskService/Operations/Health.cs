@@ -31,7 +31,7 @@ internal static class Health
         health.MapGet("/ready", async (HttpContext http, CancellationToken cancel) => await AnswerAsync(
             http,
             !stopping.IsCancellationRequested
-                && (await checks.CheckHealthAsync(cancel)).Status != HealthStatus.Unhealthy,
+                && (await checks.CheckHealthAsync(HealthChecks.IsOfReadiness, cancel)).Status != HealthStatus.Unhealthy,
             cancel))
             .WithName("ready").WithSummary("Is it ready for requests?")
             .WithDescription("Whether the service is to get traffic.")

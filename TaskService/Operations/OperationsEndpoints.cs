@@ -15,6 +15,7 @@ internal static class OperationsEndpoints
         if (settings.Enabled != OperationsFeatures.None)
         {
             OperationsAccess.AddTo(services, settings);
+            ConfiguredChecks.AddTo(services, settings);
         }
     }
 
@@ -28,6 +29,7 @@ internal static class OperationsEndpoints
         {
             all.WithMetadata(OnPort.Own);
         }
+        Map(OperationsFeatures.Statistics, HealthCheckEndpoint.MapHealthCheck);
         Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)

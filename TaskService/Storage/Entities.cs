@@ -14,7 +14,7 @@ internal static class Entities
         TaskRow.Entity,
     ];
 
-    /// <summary>Adds the engine, and for each entity its store.</summary>
+    /// <summary>Adds the engine, and for each entity its store, also by the name of its table.</summary>
     /// <exception cref="ConfigException">A description contradicts itself; with a line for each mistake.</exception>
     public static void AddStorage(
         this IServiceCollection services, Func<ILoggerFactory, IEngine> createEngine, OperationSource telemetry)
@@ -80,6 +80,7 @@ internal static class Entities
             where T : class, IContent => services
             .AddSingleton(provider => ObservedStore<T>.Around(
                 provider.GetRequiredService<IEngine>().Store(entity), entity.Table, telemetry))
-            .AddSingleton<IStore>(provider => provider.GetRequiredService<IStore<T>>());
+            .AddSingleton<IStore>(provider => provider.GetRequiredService<IStore<T>>())
+            .AddKeyedSingleton<IStore>(entity.Table, (provider, _) => provider.GetRequiredService<IStore<T>>());
     }
 }

@@ -37,6 +37,8 @@ internal sealed class PostgresEngine(
 
     public string? SchemaVersion { get; private set; }
 
+    public IReadOnlyList<StorageCheck> Checks { get; } = new PostgresChecks(settings, serviceName).All;
+
     // The reasons why changes are not accepted, one per row. A missing table is an error.
     private string SelectProblems =>
         "SELECT 'its transactions are read-only' WHERE current_setting('transaction_read_only')::bool UNION ALL"

@@ -142,7 +142,9 @@ internal sealed partial class Migrations(IReadOnlyList<Migration> known)
         return applied.Count == known.Count
             ? known[^1].Name
             : throw new StorageException(
-                ErrorKind.StorageUnavailable, $"the migration {known[applied.Count].Name} is missing: --migrate-only");
+                ErrorKind.StorageUnavailable,
+                $"the migration {known[applied.Count].Name} is missing: the schema is at "
+                + $"{(applied.Count == 0 ? "none" : applied[^1].Name)}, not {known[^1].Name}; --migrate-only");
     }
 
     /// <exception cref="StorageException">The applied migrations are not the first of those known.</exception>

@@ -40,6 +40,8 @@ internal sealed class SqliteEngine(
 
     public string Place => path;
 
+    public IReadOnlyList<StorageCheck> Checks => [new("migrations", 2, CheckMigrationsAsync)];
+
     public SqliteKeys Keys { get; } = new();
 
     public SqliteReaders Readers => readers!;
@@ -174,6 +176,20 @@ internal sealed class SqliteEngine(
             throw new StorageException(ErrorKind.StorageUnavailable, "it is not a database of this service");
         }
         SchemaVersion = await Migrations.Embedded("sqlite").RequireCurrentAsync(session.Connection);
+    }
+
+    private async Task CheckMigrationsAsync(CancellationToken cancel)
+    {
+        cancel.ThrowIfCancellationRequested();
+        try
+        {
+            using var session = new SqliteSession(path, isReadOnly: true);
+            await Migrations.Embedded("sqlite").RequireCurrentAsync(session.Connection);
+        }
+        catch (SqliteException error)
+        {
+            throw new StorageException(ErrorKind.StorageUnavailable, error.Message, error);
+        }
     }
 
     private async Task CloseAsync()
