@@ -64,6 +64,7 @@ internal static class Verbs
           stress [--filter EXPRESSION]
                                       run the tests with a busy loop on each core beside them
           soak [--filter EXPRESSION]  run the tests with the counts of a release: takes an hour or more
+          genversion [TAG] HASH       write versions.json with this tag and commit, and the packages of the build
           help                        show this text
 
         Exit codes: that of the command a verb runs; 1 if tests or coverage fall short; 2 for a wrong verb or option.
@@ -86,9 +87,9 @@ internal static class Verbs
     {
         var verb = args.FirstOrDefault() is null or "-h" or "--help" ? "help" : args[0];
         string[] rest = [.. args.Skip(1)];
-        if (verb == "run")
+        if (verb is "run" or "genversion")
         {
-            return Commands.RunService(rest);
+            return Commands.RunService(verb == "run" ? rest : args);
         }
         if (Measuring.Contains(verb))
         {
@@ -136,8 +137,7 @@ internal static class Verbs
     private static int Cover(Given options)
     {
         var least = new Rates(options.Percent("--line", Least.Line), options.Percent("--branch", Least.Branch));
-        var tested = TestRun.StartWithCoverage("--filter", NoTemplate);
-        return FirstFailure(tested, Coverage.Report(least));
+        return FirstFailure(TestRun.StartWithCoverage("--filter", NoTemplate), Coverage.Report(least));
     }
 
     private static int Check(Given options)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using TaskService.Configuration;
+using TaskService.Operations;
 
 namespace TaskService.Hosting;
 
@@ -96,6 +97,7 @@ internal static class CommandLine
             new Option<string?>("--applicationName") { Hidden = true },
         };
         root.Subcommands.Add(CopyCommand(copy));
+        root.Subcommands.Add(VersionsCommand());
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
             result.GetValue(config),
@@ -193,6 +195,23 @@ internal static class CommandLine
         var command = new Command("copy", "Copy all tasks from one storage engine to another and exit.") { from, to };
         command.SetAction((result, _) => copy(
             result.GetRequiredValue(from), result.GetRequiredValue(to), Console.Out, ProgressOnTerminal()));
+        return command;
+    }
+
+    private static Command VersionsCommand()
+    {
+        var words = new Argument<string[]>("[TAG] HASH")
+        {
+            Description = "The tag, if it has one, and the hash of the commit",
+            Arity = new ArgumentArity(1, 2),
+        };
+        var command = new Command(
+            "genversion", "Write versions.json, which is served when it is beside the binary, and exit.") { words };
+        command.SetAction(result =>
+        {
+            var given = result.GetRequiredValue(words);
+            BuildVersions.Write(Environment.CurrentDirectory, given.Length == 2 ? given[0] : null, given[^1]);
+        });
         return command;
     }
 
