@@ -30,8 +30,7 @@ public sealed class Program
             builder.Configuration.Sources.Add(settings.Source);
             settings.Others.AddTo(builder.Services);
             logs.AddTo(builder.Logging.ClearProviders());
-            builder.Services.Configure<LoggerFilterOptions>(
-                levels => LoggingSettings.SetLevels(levels, settings.Logging));
+            LogLevels.AddTo(builder.Services);
             builder.Services.AddSingleton(TimeProvider.System);
             builder.Services.AddStorage(settings.CreateEngine, telemetry);
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);

@@ -13,7 +13,6 @@ public sealed class LogSystem : ILoggerProvider
 {
     private static readonly TimeSpan FlushTimeMax = TimeSpan.FromSeconds(5);
 
-    private readonly LogSettings settings;
     private readonly Dictionary<string, LogHandler> handlers = [];
     private readonly ConcurrentDictionary<string, LogChannel> channels = new(StringComparer.Ordinal);
     private readonly LogScopes scopes = new();
@@ -24,7 +23,7 @@ public sealed class LogSystem : ILoggerProvider
     public LogSystem(LogSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        this.settings = settings;
+        Settings = settings;
         try
         {
             foreach (var (name, handler) in settings.Handlers.Where(handler => handler.Value.OpenProvider is null))
@@ -39,6 +38,9 @@ public sealed class LogSystem : ILoggerProvider
         }
     }
 
+    /// <summary>Which loggers use which handlers.</summary>
+    public LogSettings Settings { get; }
+
     /// <summary>How many lines were dropped, by the name of the handler.</summary>
     public IEnumerable<KeyValuePair<string, long>> Dropped =>
         handlers.Select(handler => KeyValuePair.Create(handler.Key, handler.Value.Writer.Dropped));
@@ -47,20 +49,20 @@ public sealed class LogSystem : ILoggerProvider
         channels.GetOrAdd(
             categoryName,
             name => new LogChannel(
-                name, [.. settings.HandlersOf(name).Where(handlers.ContainsKey).Select(handler => handlers[handler])])),
+                name, [.. Settings.HandlersOf(name).Where(handlers.ContainsKey).Select(handler => handlers[handler])])),
         scopes);
 
     /// <summary>Adds this and each handler that is a third-party provider; the container disposes of them.</summary>
     public void AddTo(ILoggingBuilder logging)
     {
         ArgumentNullException.ThrowIfNull(logging);
-        logging.Services.AddSingleton<ILoggerProvider>(this);
-        foreach (var (name, handler) in settings.Handlers)
+        logging.Services.AddSingleton(this).AddSingleton<ILoggerProvider>(this);
+        foreach (var (name, handler) in Settings.Handlers)
         {
             if (handler.OpenProvider is { } open)
             {
                 logging.Services.AddSingleton<ILoggerProvider>(_ => new HandlerProvider(
-                    name, settings, open(handler.Level, CreateLogger("taskservice.logs"))));
+                    name, Settings, open(handler.Level, CreateLogger("taskservice.logs"))));
             }
         }
     }

@@ -16,6 +16,7 @@ internal static class OperationsEndpoints
         {
             OperationsAccess.AddTo(services, settings);
             ConfiguredChecks.AddTo(services, settings);
+            services.AddSingleton<LogLevelOverrides>();
         }
     }
 
@@ -31,6 +32,7 @@ internal static class OperationsEndpoints
         }
         Map(OperationsFeatures.Statistics, HealthCheckEndpoint.MapHealthCheck);
         Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
+        Map(OperationsFeatures.LogLevels, LogLevelEndpoint.MapLogLevels);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {
