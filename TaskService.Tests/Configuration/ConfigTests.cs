@@ -315,7 +315,7 @@ public sealed class ConfigTests
         {
             ["service:name"] = "third",
             ["service:pre-stop-delay-ms"] = "x",
-            ["task-db:sqlite"] = "tasks.db",
+            ["task-db:fs"] = "store",
             ["nothing:there"] = "1",
         });
         var error = Assert.Throws<ConfigException>(() => Read(

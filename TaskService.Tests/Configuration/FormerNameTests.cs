@@ -90,7 +90,7 @@ public sealed class FormerNameTests
         await using (await TodoListHost.StartAsync(
             Quiet(settings), Program.Application(), CancellationToken.None))
         {
-            Assert.True(File.Exists(directory.File("tasks.db")));
+            Assert.True(Path.Exists(directory.File("tasks.db")));
         }
         var log = await File.ReadAllTextAsync(directory.File("taskservice-app.log"));
         Assert.Contains("STARTING", log, StringComparison.Ordinal);

@@ -105,27 +105,6 @@ public sealed class TelemetrySectionTests
         }
     }
 
-    [Fact]
-    public async Task A_list_that_fails_on_its_way_is_an_operation_that_failed()
-    {
-        using var directory = new TemporaryDirectory();
-        await using (var service = await RunningService.StartAsync(
-            $"sqlite: '{directory.File("tasks.db")}'",
-            $"telemetry: {{ exporters: {{ events: {{ path: '{directory.File("events")}' }} }} }}{Silent}"))
-        {
-            using (var database = new SqliteDatabase(directory.File("tasks.db")))
-            {
-                database.Run("ALTER TABLE tasks RENAME TO others");
-            }
-            using var failed = await service.SendAsync("GET", "/tasks");
-            Assert.InRange((int)failed.StatusCode, 500, 599);
-        }
-        var list = Assert.Single(
-            LogFiles.WholeLines(directory.File("events")).Select(line => JsonElement.Parse(line)),
-            one => one.GetProperty("type").GetString() == "request.store.list");
-        Assert.Contains("tasks", list.GetProperty("body").GetProperty("exception").GetString());
-    }
-
     [Theory]
     [InlineData("{ rate: 0 }", "0")]
     [InlineData("{ of: '..' }", "2")]

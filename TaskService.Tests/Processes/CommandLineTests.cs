@@ -44,22 +44,14 @@ public sealed class CommandLineTests : IDisposable
         Assert.Empty(process.Errors);
     }
 
-    [Theory]
-    [InlineData("memory:", "this storage engine has no schema to migrate")]
-    [InlineData("sqlite: new/tasks.db", "the schema is at LAST")]
-    public async Task Only_to_migrate_says_in_one_line_what_the_schema_is_and_ends(string engine, string line)
+    [Fact]
+    public async Task Only_to_migrate_says_in_one_line_that_an_engine_has_no_schema()
     {
-        const string quiet = "logging: { handlers: { console: { type: console, level: warning } } }";
-        var last = Directory.GetFiles(TestRoot.File("schema", "sqlite")).Select(file => Path.GetFileName(file)).Max();
-        await File.WriteAllTextAsync(directory.File("c.yaml"), $"task-db: {{ {engine} }}\n{quiet}\n");
-        for (var time = 0; time < 2; time++)
-        {
-            using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "--migrate-only");
-            Assert.Equal(0, await process.ExitAsync());
-            Assert.Equal(line.Replace("LAST", last, StringComparison.Ordinal), Assert.Single(process.Output));
-            Assert.Empty(process.Errors);
-        }
-        Assert.Equal(engine != "memory:", File.Exists(directory.File("new/tasks.db")));
+        await WriteAsync(Memory + "logging: { handlers: { console: { type: console, level: warning } } }\n");
+        using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "--migrate-only");
+        Assert.Equal(0, await process.ExitAsync());
+        Assert.Equal("this storage engine has no schema to migrate", Assert.Single(process.Output));
+        Assert.Empty(process.Errors);
     }
 
     [Fact]

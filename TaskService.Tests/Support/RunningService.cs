@@ -25,6 +25,14 @@ internal sealed class RunningService : IAsyncDisposable
         };
     }
 
+    /// <summary>Engines that need no server, for <see cref="StartOnAsync"/>.</summary>
+    public static TheoryData<string> Engines =>
+    [
+        "memory",
+        "fs",
+        "sqlite",
+    ];
+
     public HttpClient Client { get; }
 
     public int Port => host.Port;

@@ -9,10 +9,8 @@ public sealed class ConditionTests
 {
     private const string Other = "\"00000000000000000000000000000000\"";
 
-    public static TheoryData<string> Engines => ["memory", "fs", "sqlite"];
-
     [Theory]
-    [MemberData(nameof(Engines))]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task A_tag_is_of_the_content_the_same_for_POST_and_GET_and_on_every_engine(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);
@@ -73,7 +71,7 @@ public sealed class ConditionTests
     [InlineData("If-None-Match", Other, true)]
     public async Task A_change_is_made_only_of_the_version_that_is_meant(string header, string condition, bool allowed)
     {
-        foreach (var engine in new[] { "memory", "fs", "sqlite" })
+        foreach (var engine in RunningService.Engines.Select(row => row.Data))
         {
             await using var service = await RunningService.StartOnAsync(engine);
             foreach (var method in new[] { "PUT", "PATCH", "DELETE" })
@@ -153,7 +151,7 @@ public sealed class ConditionTests
     }
 
     [Theory]
-    [MemberData(nameof(Engines))]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task Of_many_that_change_the_same_version_at_once_one_wins(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);

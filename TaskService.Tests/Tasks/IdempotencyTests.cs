@@ -7,10 +7,8 @@ namespace TaskService.Tests.Tasks;
 /// <summary><c>Idempotency-Key</c>: a client that did not get its answer asks again, and gets the same one.</summary>
 public sealed class IdempotencyTests
 {
-    public static TheoryData<string> Engines => ["memory", "fs", "sqlite"];
-
     [Theory]
-    [MemberData(nameof(Engines))]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task The_same_request_again_gets_the_first_answer_and_makes_nothing(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);
@@ -29,7 +27,7 @@ public sealed class IdempotencyTests
     }
 
     [Theory]
-    [MemberData(nameof(Engines))]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task The_same_key_with_another_body_is_422(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);
@@ -40,7 +38,7 @@ public sealed class IdempotencyTests
     }
 
     [Theory]
-    [MemberData(nameof(Engines))]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task Of_20_equal_requests_at_once_there_is_one_task(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);

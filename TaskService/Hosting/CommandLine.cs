@@ -188,7 +188,7 @@ internal static class CommandLine
         };
         var to = new Option<string>("--to")
         {
-            Description = "Where they go, such as sqlite:data/tasks.db; it must hold none",
+            Description = "Where they go, in the same form; it must hold none",
             HelpName = place,
             Required = true,
         };

@@ -1,17 +1,12 @@
-using TaskService.Domain;
-using TaskService.Hosting;
+using TaskService.Tests.Hosting;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Postgres;
 
 /// <summary>The command <c>copy</c>, from and to PostgreSQL.</summary>
 [Trait("Suite", "long")]
-public sealed class PostgresCopyTests : IDisposable
+public sealed class PostgresCopyTests : StoreCopies
 {
-    private readonly TemporaryDirectory directory = new();
-
-    public void Dispose() => directory.Dispose();
-
     [Fact]
     public async Task PostgreSQL_is_copied_to_and_from_and_its_password_never_said()
     {
@@ -31,10 +26,11 @@ public sealed class PostgresCopyTests : IDisposable
             "^taskservice: --to: postgres holds tasks already, such as [0-9a-f]{32}; nothing was copied$",
             await FailAsync(1, "copy", "--from", "fs:store", "--to", $"postgres:{place}"));
         var empty = server.Connection(server.CreateDatabase());
-        var refused = await Assert.ThrowsAsync<StorageException>(() => StoreCopy.RunAsync(
-            $"postgres:{{ primary: \"{empty}\" }}", Absolute("fs:new"), TextWriter.Null, progress: null));
-        Assert.EndsWith("cannot be used: relation \"schema_migrations\" does not exist", refused.Message);
-        Assert.False(Directory.Exists(directory.File("new")));
+        Assert.EndsWith(
+            "cannot be used: relation \"schema_migrations\" does not exist",
+            await RefusedAsync($"postgres:{{ primary: \"{empty}\" }}", "fs:new"),
+            StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Files.File("new")));
         await using var back = await StartAsync("fs", "back");
         Assert.Equal(body, await back.Client.GetStringAsync(new Uri(path, UriKind.Relative)));
     }
@@ -52,27 +48,6 @@ public sealed class PostgresCopyTests : IDisposable
         int code, string line, params string[] args)
     {
         Assert.Contains(line, await FailAsync(code, args), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetFileSystemEntries(directory.Path));
-    }
-
-    private Task<RunningService> StartAsync(string engine, string place) =>
-        RunningService.StartAsync($"{engine}: '{directory.File(place)}'");
-
-    private string Absolute(string place) =>
-        place.Split(':', 2) is var parts ? $"{parts[0]}:{directory.Path}/{parts[1]}" : "";
-
-    private async Task<string> CopyAsync(string from, string to)
-    {
-        using var process = ServiceProcess.Start(directory.Path, "copy", "--from", from, "--to", to);
-        Assert.Equal(0, await process.ExitAsync());
-        Assert.Empty(process.Errors);
-        return Assert.Single(process.Output);
-    }
-
-    private async Task<string> FailAsync(int code, params string[] args)
-    {
-        using var process = ServiceProcess.Start(directory.Path, args);
-        Assert.Equal(code, await process.ExitAsync());
-        return string.Join('\n', process.Errors);
+        Assert.Empty(Directory.GetFileSystemEntries(Files.Path));
     }
 }

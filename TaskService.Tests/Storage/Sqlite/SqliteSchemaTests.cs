@@ -57,6 +57,23 @@ public sealed class SqliteSchemaTests : IDisposable
         Assert.Contains(problem, error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    [Trait("Suite", "integration")]
+    public async Task Only_to_migrate_says_in_one_line_what_the_schema_is_and_ends()
+    {
+        const string quiet = "logging: { handlers: { console: { type: console, level: warning } } }";
+        var last = Directory.GetFiles(TestRoot.File("schema", "sqlite")).Select(file => Path.GetFileName(file)).Max();
+        await File.WriteAllTextAsync(directory.File("c.yaml"), $"task-db: {{ sqlite: new/tasks.db }}\n{quiet}\n");
+        for (var time = 0; time < 2; time++)
+        {
+            using var process = ServiceProcess.Start(directory.Path, "-c", "c.yaml", "--migrate-only");
+            Assert.Equal(0, await process.ExitAsync());
+            Assert.Equal($"the schema is at {last}", Assert.Single(process.Output));
+            Assert.Empty(process.Errors);
+        }
+        Assert.True(File.Exists(directory.File("new/tasks.db")));
+    }
+
     private static async Task<int> StatusAsync(RunningService service, string method, string path)
     {
         using var answer = await service.SendAsync(method, path);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using TaskService.Storage.Sqlite;
 using TaskService.Telemetry.Operations;
 using TaskService.Tests.Storage.Sql;
@@ -45,6 +46,27 @@ public sealed class SqliteSessionTests : IDisposable
             statements.Select(one => (
                 one.GetProperty("body").GetProperty("query").GetString()!.Split(' ')[0],
                 one.GetProperty("body").GetProperty("row_count").GetInt32())));
+    }
+
+    [Fact]
+    public async Task A_list_that_fails_on_its_way_is_an_operation_that_failed()
+    {
+        await using (var service = await RunningService.StartAsync(
+            $"sqlite: '{directory.File("tasks.db")}'",
+            $"telemetry: {{ exporters: {{ events: {{ path: '{directory.File("events")}' }} }} }}\n"
+                + "logging: { handlers: { console: { type: console, level: none } } }"))
+        {
+            using (var database = new SqliteDatabase(directory.File("tasks.db")))
+            {
+                database.Run("ALTER TABLE tasks RENAME TO others");
+            }
+            using var failed = await service.SendAsync("GET", "/tasks");
+            Assert.InRange((int)failed.StatusCode, 500, 599);
+        }
+        var list = Assert.Single(
+            LogFiles.WholeLines(directory.File("events")).Select(line => JsonElement.Parse(line)),
+            one => one.GetProperty("type").GetString() == "request.store.list");
+        Assert.Contains("tasks", list.GetProperty("body").GetProperty("exception").GetString());
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Net;
 using TaskService.Domain;
+using TaskService.Tests.Storage.Sqlite;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage.Tasks;

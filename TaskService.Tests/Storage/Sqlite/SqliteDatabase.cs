@@ -1,7 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
-namespace TaskService.Tests.Support;
+namespace TaskService.Tests.Storage.Sqlite;
 
 /// <summary>Another process that has a SQLite file open, as far as SQLite can tell.</summary>
 internal sealed class SqliteDatabase : IDisposable
