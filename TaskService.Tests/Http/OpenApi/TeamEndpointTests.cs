@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Encodings.Web;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authentication;
@@ -163,6 +164,32 @@ public sealed class TeamEndpointTests : IAsyncLifetime
             Operation("get", "/parts")["responses"]!["200"]!.ToJsonString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("the schema", "schemas")]
+    [InlineData("the parameter", "parameters")]
+    [InlineData("the header", "headers")]
+    [InlineData("the example of", "examples")]
+    [InlineData("the tag", "tags")]
+    public async Task Two_parts_of_one_name_that_differ_are_an_error_that_names_them(string kind, string part)
+    {
+        await using (var same = await StartAsync("one"))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await same.GetAsync("/openapi.json")).Status);
+        }
+        await using var differing = await StartAsync("two");
+        Assert.Equal(HttpStatusCode.InternalServerError, (await differing.GetAsync("/openapi.json")).Status);
+        var error = $"openapi: two groups of endpoints describe {kind} Shared differently";
+        await Until.TrueAsync(
+            () => differing.Logs.Read("brief").Any(line => line.Contains(error, StringComparison.Ordinal)), error);
+
+        Task<ObservedApp> StartAsync(string other) => ObservedApp.StartAsync(addRoutes: routes =>
+        {
+            routes.MapOpenApi("Test");
+            routes.MapGet("/one", () => "").DescribeComponents(() => Parts(part, "one"));
+            routes.MapGet("/two", () => "").DescribeComponents(() => Parts(part, other));
+        });
+    }
+
     [Fact]
     public async Task Its_promises_are_kept()
     {
@@ -213,6 +240,20 @@ public sealed class TeamEndpointTests : IAsyncLifetime
             """{"name":"Tyre"}"""));
         parts.MapGet("", () => "{}").Describe(part.List);
         parts.MapPost("", () => TypedResults.Created("/parts/1")).Describe(part.Create);
+    }
+
+    private static DescribedComponents Parts(string part, string text)
+    {
+        var json = new JsonObject { ["Shared"] = new JsonObject { ["description"] = text } };
+        var texts = new Dictionary<string, string> { ["Shared"] = $"\"{text}\"" };
+        return part switch
+        {
+            "schemas" => new DescribedComponents { Schemas = json },
+            "parameters" => new DescribedComponents { Parameters = json },
+            "headers" => new DescribedComponents { Headers = json },
+            "examples" => new DescribedComponents { Examples = texts },
+            _ => new DescribedComponents { Tags = texts },
+        };
     }
 
     private static void AddServices(IServiceCollection services)

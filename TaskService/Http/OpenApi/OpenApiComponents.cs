@@ -30,7 +30,7 @@ internal sealed class OpenApiComponents
 
     private readonly Dictionary<string, string> examples = new(StringComparer.Ordinal);
 
-    /// <param name="described">The first of those with the same name wins.</param>
+    /// <exception cref="InvalidOperationException">Two parts of one kind and name differ.</exception>
     public OpenApiComponents(IEnumerable<DescribedComponents> described)
     {
         foreach (var one in described)
@@ -40,11 +40,11 @@ internal sealed class OpenApiComponents
             Add("headers", one.Headers);
             foreach (var (name, example) in one.Examples)
             {
-                examples.TryAdd(name, example);
+                Require(examples.TryAdd(name, example) || examples[name] == example, "the example of", name);
             }
             foreach (var (name, description) in one.Tags)
             {
-                Tags.TryAdd(name, description);
+                Require(Tags.TryAdd(name, description) || Tags[name] == description, "the tag", name);
             }
         }
     }
@@ -136,7 +136,18 @@ internal sealed class OpenApiComponents
     {
         foreach (var (name, part) in parts)
         {
-            kinds[kind].TryAdd(name, part!.DeepClone());
+            var isNew = kinds[kind].TryAdd(name, part!.DeepClone());
+            Require(isNew || JsonNode.DeepEquals(kinds[kind][name], part), $"the {kind[..^1]}", name);
+        }
+    }
+
+    private static void Require(bool isOne, string kind, string name)
+    {
+        if (!isOne)
+        {
+            throw new InvalidOperationException(
+                $"openapi: two groups of endpoints describe {kind} {name} differently, which is one in the whole"
+                + " document; rename it in the DescribedComponents of one of them");
         }
     }
 
