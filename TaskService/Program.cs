@@ -32,7 +32,7 @@ public sealed class Program
             logs.AddTo(builder.Logging.ClearProviders());
             LogLevels.AddTo(builder.Services);
             builder.Services.AddSingleton(TimeProvider.System);
-            builder.Services.AddStorage(settings.CreateEngine, telemetry);
+            builder.Services.AddStorage(Entities.All, settings.CreateEngine, telemetry);
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
             builder.Services.AddSingleton<TodoListService>();
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");

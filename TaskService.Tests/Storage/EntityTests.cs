@@ -1,6 +1,8 @@
 using System.Reflection;
 using TaskService.Domain;
+using TaskService.Hosting;
 using TaskService.Storage;
+using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Storage;
 
@@ -42,6 +44,20 @@ public sealed class EntityTests
         // Parents come first.
         Assert.Single(Entities.Problems([BookRow.Entity, ShelfRow.Entity]));
         Assert.Empty(Entities.Problems([ShelfRow.Entity, BookRow.Entity]));
+    }
+
+    [Fact]
+    public async Task A_mistake_in_a_description_ends_the_program_with_exit_code_78()
+    {
+        using var directory = new TemporaryDirectory();
+        var file = directory.File("c.yaml");
+        await File.WriteAllTextAsync(
+            file,
+            "task-db: { memory: }\nlogging: { handlers: { console: { type: console, level: none } } }\n");
+        var build = Program.Application(builder => builder.Services.AddStorage(
+            [ShelfRow.Entity, ShelfRow.Entity], _ => throw new InvalidOperationException("not reached"), null!));
+        Assert.Equal(78, await CommandLine.RunAsync(
+            ["-c", file], options => TodoListHost.RunAsync(options, Program.AddSections, build), StoreCopy.RunAsync));
     }
 
     [Theory]

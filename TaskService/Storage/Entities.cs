@@ -17,16 +17,19 @@ internal static class Entities
     /// <summary>Adds the engine, and for each entity its store, also by the name of its table.</summary>
     /// <exception cref="ConfigException">A description contradicts itself; with a line for each mistake.</exception>
     public static void AddStorage(
-        this IServiceCollection services, Func<ILoggerFactory, IEngine> createEngine, OperationSource telemetry)
+        this IServiceCollection services,
+        IReadOnlyList<Entity> entities,
+        Func<ILoggerFactory, IEngine> createEngine,
+        OperationSource telemetry)
     {
-        var problems = Problems(All).ToList();
+        var problems = Problems(entities).ToList();
         if (problems.Count > 0)
         {
             throw new ConfigException(problems);
         }
         services.AddSingleton(provider => createEngine(provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IStorage>(provider => provider.GetRequiredService<IEngine>());
-        foreach (var entity in All)
+        foreach (var entity in entities)
         {
             entity.Accept(new StoreRegistration(services, telemetry));
         }
