@@ -48,7 +48,7 @@ internal sealed class RunningService : IAsyncDisposable
             service: { address: 127.0.0.1, port: 0, {{service}} }
             http: { {{http}} }
             task-db: { {{taskDb}} }
-            operations: { {{operations}} }
+            {{(operations.Length == 0 ? "" : $"operations: {{ {operations} }}")}}
             {{logging ?? files?.Yaml ?? "logging: { handlers: { console: { type: console, level: none } } }"}}
             """;
         var (settings, _) = Settings.Read(

@@ -6,8 +6,8 @@ namespace TaskService.Operations;
 
 /// <summary>
 /// <c>{"main":{"git_hash","git_tag"},"packages":{name:version}}</c>, from the metadata of the assembly, or from a file
-/// beside the binary. <c>git_hash</c> is null when the build had no repository, and <c>git_tag</c> is only there when the
-/// commit has one.
+/// beside the binary. <c>git_hash</c> is null when the build had no repository, and <c>git_tag</c> is only there when
+/// the commit has one.
 /// </summary>
 internal static class BuildVersions
 {
