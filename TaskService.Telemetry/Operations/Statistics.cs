@@ -20,50 +20,67 @@ public sealed class Statistics
     public void Record(string type, ReadOnlySpan<Field> fields, TimeSpan duration) =>
         Record(OperationKey.Of(type, fields), duration);
 
-    internal void Record(OperationKey key, TimeSpan duration) => table.Find(key).Add(duration.Ticks);
-
-    /// <summary>A snapshot in no order, without names that have no operations. Each entry is consistent.</summary>
-    public IReadOnlyList<OperationStatistics> Snapshot()
+    internal void Record(OperationKey key, TimeSpan duration)
     {
-        var known = table;
-        return
-        [
-            .. known.Named.Select(entry => entry.Value.Read(entry.Key.ToName()))
-                .Append(known.Other.Read(new MetricName([OtherName])))
-                .OfType<OperationStatistics>(),
-        ];
+        // A table that was taken meanwhile takes no more: the next one counts it.
+        while (!table.Find(key).Add(duration.Ticks))
+        {
+        }
     }
 
-    /// <summary>Clears all operations and names; one that is counted concurrently may be lost, too.</summary>
-    public void Reset() => table = new Table();
+    /// <summary>A snapshot in no order, without names that have no operations. Each entry is consistent.</summary>
+    public IReadOnlyList<OperationStatistics> Snapshot() => table.Read(isLast: false);
+
+    /// <summary>
+    /// As <see cref="Snapshot"/>, and clears exactly what it returns: an operation that ends meanwhile is either in it
+    /// or counted from then on.
+    /// </summary>
+    public IReadOnlyList<OperationStatistics> Take() => Interlocked.Exchange(ref table, new Table()).Read(isLast: true);
 
     /// <summary>The names between two resets.</summary>
     private sealed class Table
     {
         private readonly Lock gate = new();
+        private readonly ConcurrentDictionary<OperationKey, Durations> named = new();
+        private readonly Durations other = new();
         private volatile int count;
-
-        public ConcurrentDictionary<OperationKey, Durations> Named { get; } = new();
-
-        public Durations Other { get; } = new();
+        private bool isClosed;
 
         public Durations Find(OperationKey key) =>
-            Named.TryGetValue(key, out var found) ? found : count < NamesMax ? Add(key) : Other;
+            named.TryGetValue(key, out var found) ? found : count < NamesMax ? Add(key) : other;
+
+        public IReadOnlyList<OperationStatistics> Read(bool isLast)
+        {
+            lock (gate)
+            {
+                isClosed |= isLast;
+            }
+            return
+            [
+                .. named.Select(entry => entry.Value.Read(entry.Key.ToName(), isLast))
+                    .Append(other.Read(new MetricName([OtherName]), isLast))
+                    .OfType<OperationStatistics>(),
+            ];
+        }
 
         private Durations Add(OperationKey key)
         {
             lock (gate)
             {
-                if (Named.TryGetValue(key, out var found))
+                if (isClosed)
+                {
+                    return Durations.Closed;
+                }
+                if (named.TryGetValue(key, out var found))
                 {
                     return found;
                 }
                 if (count >= NamesMax)
                 {
-                    return Other;
+                    return other;
                 }
                 count++;
-                return Named[key] = new Durations();
+                return named[key] = new Durations();
             }
         }
     }
@@ -87,26 +104,37 @@ public sealed class Statistics
         private long sum;
         private long min = long.MaxValue;
         private long max;
+        private bool isClosed;
 
-        public void Add(long ticks)
+        /// <summary>Takes nothing.</summary>
+        public static Durations Closed { get; } = new() { isClosed = true };
+
+        /// <returns>False when they were read for the last time: nothing was added.</returns>
+        public bool Add(long ticks)
         {
             ticks = Math.Max(0, ticks);
             var bucket = Math.Min(BucketOf(ticks), Buckets - 1);
             lock (gate)
             {
+                if (isClosed)
+                {
+                    return false;
+                }
                 counts[bucket]++;
                 count++;
                 sum += ticks;
                 min = Math.Min(min, ticks);
                 max = Math.Max(max, ticks);
+                return true;
             }
         }
 
         /// <returns>Null for none.</returns>
-        public OperationStatistics? Read(MetricName name)
+        public OperationStatistics? Read(MetricName name, bool isLast)
         {
             lock (gate)
             {
+                isClosed |= isLast;
                 return count == 0
                     ? null
                     : new OperationStatistics(

@@ -91,7 +91,7 @@ public sealed class StatisticsTests
             for (var step = 0; step < 16; step++)
             {
                 var ticks = (1L << power) + ((long)step << power >> 4);
-                statistics.Reset();
+                statistics.Take();
                 // The lone slowest is the upper limit that the middle of a bucket is cut at.
                 Record("/", ticks / 1e4, ticks / 1e4, ticks / 1e4, TimeSpan.TicksPerDay / 1e4);
                 var exact = ticks / 1e4;
@@ -134,10 +134,34 @@ public sealed class StatisticsTests
         {
             Record($"/{i}", 1);
         }
-        statistics.Reset();
+        statistics.Take();
         Assert.Empty(statistics.Snapshot());
         Record("/new", 1);
         Assert.Equal(["route", "GET", "/new", "200"], Assert.Single(statistics.Snapshot()).Name.Flat);
+    }
+
+    [Fact]
+    public async Task No_operation_is_lost_while_others_are_taken()
+    {
+        // More names than are kept, so that those that are counted together are taken as well.
+        var records = Enumerable.Range(0, Statistics.NamesMax + 100)
+            .Select(i => SomeRecord.Request($"/{i}", TimeSpan.FromTicks(i))).ToList();
+        var working = Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 50_000; i++)
+            {
+                Record(records[i % records.Count]);
+            }
+        })));
+        var taken = 0L;
+        do
+        {
+            taken += statistics.Take().Sum(one => one.Count);
+        }
+        while (!working.IsCompleted);
+        await working;
+        Assert.Equal(200_000, taken + statistics.Take().Sum(one => one.Count));
+        Assert.Empty(statistics.Snapshot());
     }
 
     [Theory]
