@@ -1,6 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Globalization;
-using System.Numerics;
 using TaskService.Telemetry.Operations;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
@@ -31,18 +29,13 @@ public sealed class MeterReader : IDisposable
         this.seriesMax = seriesMax;
         listener.InstrumentPublished = (instrument, self) =>
         {
-            if (meters.Any(name => Covers(name, instrument.Meter.Name)))
+            if (instrument.IsAmong(meters))
             {
-                self.EnableMeasurementEvents(instrument, new Dictionary<Tag[], Series>(TagComparer.Instance));
+                self.EnableMeasurementEvents(
+                    instrument, new Dictionary<Tag[], Series>(Instruments.TagComparer.Instance));
             }
         };
-        listener.SetMeasurementEventCallback<byte>(Measure);
-        listener.SetMeasurementEventCallback<short>(Measure);
-        listener.SetMeasurementEventCallback<int>(Measure);
-        listener.SetMeasurementEventCallback<long>(Measure);
-        listener.SetMeasurementEventCallback<float>(Measure);
-        listener.SetMeasurementEventCallback<double>(Measure);
-        listener.SetMeasurementEventCallback<decimal>(Measure);
+        listener.OnMeasurement(Measure);
         // An observable counter: to count on the spot would be a measurement within a measurement.
         own.CreateObservableCounter(
             "taskservice.exporter.meter.drops", () => Dropped, "{measurement}", "Measurements that were lost.");
@@ -92,30 +85,20 @@ public sealed class MeterReader : IDisposable
         own.Dispose();
     }
 
-    private static bool Covers(string name, string meter) =>
-        meter.StartsWith(name, StringComparison.Ordinal) && (meter.Length == name.Length || meter[name.Length] == '.');
-
     private void Observe()
     {
-        try
+        if (!listener.TryObserve())
         {
-            listener.RecordObservableInstruments();
-        }
-        catch (AggregateException)
-        {
-            // Callbacks are foreign code: instruments that did not fail are recorded nevertheless.
             Interlocked.Increment(ref dropped);
         }
     }
 
-    private void Measure<T>(Instrument instrument, T measured, ReadOnlySpan<Tag> tags, object? state)
-        where T : struct, INumberBase<T>
+    private void Measure(Instrument instrument, double value, ReadOnlySpan<Tag> tags, object? state)
     {
-        var value = double.CreateSaturating(measured);
         lock (gate)
         {
             var isKept = double.IsFinite(value) && state is Dictionary<Tag[], Series> known
-                && Find<T>(instrument, tags, known) is { } series && Keep(series, instrument, value);
+                && Find(instrument, tags, known) is { } series && Keep(series, instrument, value);
             if (!isKept)
             {
                 Interlocked.Increment(ref dropped);
@@ -123,20 +106,20 @@ public sealed class MeterReader : IDisposable
         }
     }
 
-    private Series? Find<T>(Instrument instrument, ReadOnlySpan<Tag> tags, Dictionary<Tag[], Series> known)
-        where T : struct
+    private Series? Find(Instrument instrument, ReadOnlySpan<Tag> tags, Dictionary<Tag[], Series> known)
     {
         if (known.GetAlternateLookup<ReadOnlySpan<Tag>>().TryGetValue(tags, out var series) || all.Count >= seriesMax)
         {
             return series;
         }
-        var kind = instrument switch
+        var kind = Instruments.KindOf(instrument) switch
         {
-            Counter<T> or UpDownCounter<T> or ObservableCounter<T> => MetricKind.Counter,
-            Histogram<T> => MetricKind.Timer,
+            InstrumentKind.Counter => MetricKind.Counter,
+            InstrumentKind.UpDownCounter when !instrument.IsObservable => MetricKind.Counter,
+            InstrumentKind.Histogram => MetricKind.Timer,
             _ => MetricKind.Gauge,
         };
-        series = new Series(NameOf(instrument, tags), kind, instrument.IsObservable);
+        series = new Series(Instruments.NameOf(instrument, tags), kind, instrument.IsObservable);
         known.Add(tags.ToArray(), series);
         all.Add(series);
         return series;
@@ -155,20 +138,6 @@ public sealed class MeterReader : IDisposable
         }
         timers.Add(new Metric(series.Name, series.Kind, instrument.Unit == "s" ? value * 1000 : value));
         return true;
-    }
-
-    private static MetricName NameOf(Instrument instrument, ReadOnlySpan<Tag> tags)
-    {
-        var texts = new List<KeyValuePair<string, string>>(tags.Length);
-        foreach (var (key, value) in tags)
-        {
-            if (value is not null)
-            {
-                var text = value is bool flag ? (flag ? "true" : "false") : null;
-                texts.Add(new(key, text ?? Convert.ToString(value, CultureInfo.InvariantCulture) ?? ""));
-            }
-        }
-        return new MetricName(instrument.Name.Split('.'), texts);
     }
 
     /// <summary>An instrument with one set of tags.</summary>
@@ -205,41 +174,6 @@ public sealed class MeterReader : IDisposable
             // A sum that restarts at 0 stays exact.
             (Total, Reported) = isObservable ? (Total, Total) : (0, 0);
             return change == 0 ? null : change;
-        }
-    }
-
-    /// <summary>Looks up tags without allocating an array. Another order is another series.</summary>
-    private sealed class TagComparer : IEqualityComparer<Tag[]>, IAlternateEqualityComparer<ReadOnlySpan<Tag>, Tag[]>
-    {
-        public static readonly TagComparer Instance = new();
-
-        public bool Equals(Tag[]? x, Tag[]? y) => Equals(x.AsSpan(), y ?? []);
-
-        public int GetHashCode(Tag[] obj) => GetHashCode(obj.AsSpan());
-
-        public Tag[] Create(ReadOnlySpan<Tag> alternate) => alternate.ToArray();
-
-        public bool Equals(ReadOnlySpan<Tag> alternate, Tag[] other)
-        {
-            for (var i = 0; i < alternate.Length && i < other.Length; i++)
-            {
-                if (alternate[i].Key != other[i].Key || !Equals(alternate[i].Value, other[i].Value))
-                {
-                    return false;
-                }
-            }
-            return alternate.Length == other.Length;
-        }
-
-        public int GetHashCode(ReadOnlySpan<Tag> alternate)
-        {
-            var hash = new HashCode();
-            foreach (var (key, value) in alternate)
-            {
-                hash.Add(key);
-                hash.Add(value);
-            }
-            return hash.ToHashCode();
         }
     }
 }
