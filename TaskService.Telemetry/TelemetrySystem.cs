@@ -46,6 +46,10 @@ public sealed class TelemetrySystem : OperationSource, IAsyncDisposable
         }
     }
 
+    /// <summary>The counts of each exporter, by its name.</summary>
+    public IEnumerable<KeyValuePair<string, ExporterCounts>> Counts =>
+        exporters.Select(exporter => KeyValuePair.Create(exporter.Settings.Name, exporter.Queue.Counts));
+
     protected internal override bool HasExporters => exporters.Count > 0;
 
     protected internal override bool HasEvents { get; }

@@ -36,7 +36,7 @@ public sealed class Program
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
             builder.Services.AddSingleton<TodoListService>();
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
-            builder.Services.AddOperations(settings.Operations);
+            builder.Services.AddSingleton(telemetry).AddSingleton(settings.Service).AddOperations(settings.Operations);
 
             Server.Configure(builder, settings.Service, settings.Http);
             setup?.Invoke(builder);

@@ -39,6 +39,9 @@ internal sealed record OperationsSettings(
         ("stats-secret", OperationsFeatures.Statistics),
     ];
 
+    /// <summary>Names of the meters that are shown; each includes all names below it.</summary>
+    public IReadOnlyList<string> Meters { get; init; } = [];
+
     /// <summary>What some secret opens.</summary>
     public OperationsFeatures Enabled { get; } =
         Secrets.Aggregate(OperationsFeatures.None, (all, secret) => all | secret.Opens);
@@ -91,7 +94,10 @@ internal sealed record OperationsSettings(
             port,
             [.. secrets.Select(secret => secret with { Opens = secret.Opens & ~off })],
             section.Flag("secret-in-query", false),
-            HealthCheckSettings.Read(section.Section("health"), tables));
+            HealthCheckSettings.Read(section.Section("health"), tables))
+        {
+            Meters = section.Texts("meters", OtlpSection.Meters),
+        };
     }
 
     private static string ReadBasePath(ConfigSection section)

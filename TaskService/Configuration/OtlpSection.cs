@@ -23,7 +23,8 @@ internal static class OtlpSection
         ("lowmemory", MetricReaderTemporalityPreference.LowMemory),
     ];
 
-    private static readonly string[] Meters =
+    /// <summary>The meters that are read by default.</summary>
+    public static readonly string[] Meters =
         ["TaskService", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
 
     public static ExporterPlan Read(ConfigSection exporter, ExporterContext context)

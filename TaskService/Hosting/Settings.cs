@@ -70,6 +70,10 @@ internal sealed record Settings(
             root,
             service.Addresses.Select(address => address.Port),
             [.. Entities.All.Select(entity => entity.Table)]);
+        if (operations.Enabled.HasFlag(OperationsFeatures.Statistics))
+        {
+            telemetry = telemetry with { Statistics = true };
+        }
         if (operations.Port is { } port)
         {
             service = service with { Addresses = [.. service.Addresses, service.Addresses[0] with { Port = port }] };

@@ -1,5 +1,6 @@
 using TaskService.Configuration;
 using TaskService.Http;
+using TaskService.Telemetry.Exporters.Prometheus;
 
 namespace TaskService.Operations;
 
@@ -17,6 +18,8 @@ internal static class OperationsEndpoints
             OperationsAccess.AddTo(services, settings);
             ConfiguredChecks.AddTo(services, settings);
             services.AddSingleton<LogLevelOverrides>();
+            services.AddSingleton(provider => new PrometheusMeters(
+                settings.Meters, provider.GetRequiredService<ServiceSettings>().Name));
         }
     }
 
@@ -33,6 +36,7 @@ internal static class OperationsEndpoints
         Map(OperationsFeatures.Statistics, HealthCheckEndpoint.MapHealthCheck);
         Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
         Map(OperationsFeatures.LogLevels, LogLevelEndpoint.MapLogLevels);
+        Map(OperationsFeatures.Statistics, StatisticsEndpoint.MapStatistics);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {
