@@ -35,6 +35,7 @@ public sealed class Program
             builder.Services.AddStorage(Entities.All, settings.CreateEngine, telemetry);
             builder.Services.AddSingleton<IdGenerator>().AddSingleton(settings.Http);
             builder.Services.AddSingleton<TodoListService>();
+            builder.Services.AddCorsPolicy(settings.Http.Cors);
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
             builder.Services.AddSingleton(telemetry).AddSingleton(settings.Service).AddOperations(settings.Operations);
 

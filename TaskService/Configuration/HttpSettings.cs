@@ -16,6 +16,7 @@ namespace TaskService.Configuration;
 /// <param name="HeaderTimeMax">For a head to arrive, beyond, 408; and for a TLS handshake.</param>
 /// <param name="IdleTimeMax">Between two requests of a connection; beyond, it is closed.</param>
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
+/// <param name="Cors">Pages of which other origins may use the API.</param>
 internal sealed record HttpSettings(
     bool Docs,
     bool ServerTiming,
@@ -28,7 +29,8 @@ internal sealed record HttpSettings(
     TimeSpan RequestTimeMax,
     TimeSpan HeaderTimeMax,
     TimeSpan IdleTimeMax,
-    int BytesPerSecondMin)
+    int BytesPerSecondMin,
+    CorsSettings Cors)
 {
     private const int MebiByte = 1024 * 1024;
 
@@ -44,5 +46,6 @@ internal sealed record HttpSettings(
         TimeSpan.FromMilliseconds(section.Integer("request-time-max-ms", 30_000, 1, 3_600_000)),
         TimeSpan.FromMilliseconds(section.Integer("header-time-max-ms", 15_000, 1, 3_600_000)),
         TimeSpan.FromMilliseconds(section.Integer("idle-time-max-ms", 120_000, 1, 3_600_000)),
-        (int)section.Integer("bytes-per-second-min", 240, 1, MebiByte));
+        (int)section.Integer("bytes-per-second-min", 240, 1, MebiByte),
+        CorsSettings.Read(section.Section("cors")));
 }

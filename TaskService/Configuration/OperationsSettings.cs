@@ -96,7 +96,7 @@ internal sealed record OperationsSettings(
             section.Flag("secret-in-query", false),
             HealthCheckSettings.Read(section.Section("health"), tables))
         {
-            Meters = section.Texts("meters", OtlpSection.Meters),
+            Meters = section.Texts("meters", TelemetrySection.Meters),
         };
     }
 

@@ -23,10 +23,6 @@ internal static class OtlpSection
         ("lowmemory", MetricReaderTemporalityPreference.LowMemory),
     ];
 
-    /// <summary>The meters that are read by default.</summary>
-    public static readonly string[] Meters =
-        ["TaskService", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
-
     public static ExporterPlan Read(ConfigSection exporter, ExporterContext context)
     {
         var all = new Receiver(
@@ -38,7 +34,7 @@ internal static class OtlpSection
             context.ServiceName,
             ReadTarget(exporter.Section("traces"), "v1/traces", all, context),
             ReadTarget(exporter.Section("metrics"), "v1/metrics", all, context),
-            exporter.Texts("meters", Meters),
+            exporter.Texts("meters", TelemetrySection.Meters),
             TimeSpan.FromMilliseconds(exporter.Integer("meters-interval-ms", 60_000, 1, 600_000)))
         {
             Temporality = exporter.Choice("temporality", MetricReaderTemporalityPreference.Cumulative, Temporalities),

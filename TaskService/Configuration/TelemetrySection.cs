@@ -9,6 +9,10 @@ namespace TaskService.Configuration;
 /// <summary>Reads the <c>telemetry</c> section.</summary>
 internal static class TelemetrySection
 {
+    /// <summary>The meters that are read by default where all of them may be.</summary>
+    public static readonly string[] Meters =
+        ["TaskService", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime"];
+
     // One line an exporter: its type in the configuration, what it gets, and what reads its settings.
     private static readonly (string Name, ExporterKind Kind)[] Kinds =
     [

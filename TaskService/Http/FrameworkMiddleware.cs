@@ -15,12 +15,14 @@ internal static class FrameworkMiddleware
 {
     /// <param name="app">Has routing already.</param>
     /// <param name="services">Those that were registered.</param>
-    public static void Use(WebApplication app, IServiceCollection services)
+    /// <param name="limit">The concurrency limit, whose refusals pages of other origins can read as any response.</param>
+    public static void Use(WebApplication app, IServiceCollection services, Func<RequestDelegate, RequestDelegate> limit)
     {
         var namespaces = services.SelectMany(service => service.ServiceType.GenericTypeArguments
             .Append(service.ServiceType).Select(type => type.Namespace)).ToHashSet();
         // Each in a method of its own, since its assembly is loaded when the method is compiled.
-        UseIf("Microsoft.AspNetCore.Cors.Infrastructure", () => app.UseCors());
+        UseIf("Microsoft.AspNetCore.Cors.Infrastructure", () => UseCors(app));
+        app.Use(limit);
         UseIf("Microsoft.AspNetCore.Authentication", () => app.UseAuthentication());
         UseIf("Microsoft.AspNetCore.Authorization", () => app.UseAuthorization());
         UseIf("Microsoft.AspNetCore.RateLimiting", () => UseRateLimiter(app));
@@ -34,6 +36,13 @@ internal static class FrameworkMiddleware
                 use();
             }
         }
+    }
+
+    private static void UseCors(WebApplication app)
+    {
+        // The first request is for routing alone, and has no services.
+        app.Use(next => http => http.Features.Get<RequestState>() is null ? Task.CompletedTask : next(http));
+        app.UseCors();
     }
 
     private static void UseRateLimiter(WebApplication app)

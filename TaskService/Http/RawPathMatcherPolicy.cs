@@ -126,6 +126,7 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
             int.MaxValue,
             new EndpointMetadataCollection([
                 .. first.Metadata.GetOrderedMetadata<ICorsMetadata>(), .. first.Metadata.GetOrderedMetadata<OnPort>(),
+                .. first.Metadata.GetOrderedMetadata<IExcludeFromDescriptionMetadata>(),
                 Unlimited.Metadata, ApiResult.Marker,
                 new RouteName(EndpointMethods.RouteOf(first))]),
             $"other methods of {first.DisplayName}");

@@ -45,8 +45,7 @@ internal sealed class RequestPipeline(
         });
         app.UseRouting();
         OnPort.Use(app, options.OwnPort);
-        app.Use(limits.Limit);
-        FrameworkMiddleware.Use(app, services);
+        FrameworkMiddleware.Use(app, services, limits.Limit);
     }
 
     private async Task InvokeAsync(HttpContext http, RequestDelegate next, RequestDelegate server)
