@@ -27,7 +27,7 @@ public sealed partial class TelemetryDocumentTests
             ["events", "numbers", "collector"], settings.Telemetry.Exporters.Select(exporter => exporter.Name));
         using var printed = new StringWriter();
         source.Print(printed);
-        var telemetry = printed.ToString().Split("\ntelemetry:")[1].Split("\ntask-db:")[0];
+        var telemetry = printed.ToString().Split("\ntelemetry:")[1].Split("\noperations:")[0];
         foreach (var key in Key().Matches(telemetry).Select(match => match.Groups[1].Value))
         {
             Assert.Contains(key, Document, StringComparison.Ordinal);

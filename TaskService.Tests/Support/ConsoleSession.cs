@@ -7,7 +7,8 @@ namespace TaskService.Tests.Support;
 /// A session in a document: commands behind a dollar sign, each with the output that a reader is promised. It is run
 /// word for word; only what differs each time (ids, dates, the port) may differ.
 /// </summary>
-internal sealed partial class ConsoleSession(string workingDirectory, Uri service)
+internal sealed partial class ConsoleSession(
+    string workingDirectory, Uri service, IReadOnlyDictionary<string, string>? environment = null)
 {
     private readonly Dictionary<string, string> ids = [];
 
@@ -59,6 +60,10 @@ internal sealed partial class ConsoleSession(string workingDirectory, Uri servic
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
         start.ArgumentList.Add("-c");
         var here = command.Replace("http://localhost:8080", service.OriginalString, StringComparison.Ordinal);
         start.ArgumentList.Add(here);

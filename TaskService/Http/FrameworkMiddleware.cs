@@ -15,8 +15,11 @@ internal static class FrameworkMiddleware
 {
     /// <param name="app">Has routing already.</param>
     /// <param name="services">Those that were registered.</param>
-    /// <param name="limit">The concurrency limit, whose refusals pages of other origins can read as any response.</param>
-    public static void Use(WebApplication app, IServiceCollection services, Func<RequestDelegate, RequestDelegate> limit)
+    /// <param name="limit">
+    /// The concurrency limit, whose refusals pages of other origins can read as any response.
+    /// </param>
+    public static void Use(
+        WebApplication app, IServiceCollection services, Func<RequestDelegate, RequestDelegate> limit)
     {
         var namespaces = services.SelectMany(service => service.ServiceType.GenericTypeArguments
             .Append(service.ServiceType).Select(type => type.Namespace)).ToHashSet();
