@@ -37,6 +37,7 @@ internal static class OperationsEndpoints
         Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
         Map(OperationsFeatures.LogLevels, LogLevelEndpoint.MapLogLevels);
         Map(OperationsFeatures.Statistics, StatisticsEndpoint.MapStatistics);
+        Map(OperationsFeatures.Debug, DebugEndpoints.MapDebug);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {
