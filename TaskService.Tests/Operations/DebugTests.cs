@@ -52,7 +52,7 @@ public sealed class DebugTests
         Assert.DoesNotContain("Microsoft.Diagnostics", Maps(process), StringComparison.Ordinal);
         Assert.Contains("ThreadStacks", await client.GetStringAsync(Stacks), StringComparison.Ordinal);
         Assert.Contains("Microsoft.Diagnostics", Maps(process), StringComparison.Ordinal);
-        Assert.Empty(Directory.GetDirectories(Path.GetTempPath(), "taskservice-stacks-*"));
+        Assert.Empty(Directory.GetDirectories(directory.File("tmp")));
 
         static string Maps(ServiceProcess process) => File.ReadAllText($"/proc/{process.Id}/maps");
     }
@@ -107,7 +107,8 @@ public sealed class DebugTests
         Assert.Equal(
             ("10.1.2.3", "***", "***", "***", "***", "***", "1, 2"),
             (Text(headers, "X-Forwarded-For"), Text(headers, "Authorization"), Text(headers, "Cookie"),
-                Text(headers, "X-API-Key"), Text(headers, "X-Copied"), Text(headers, "Referer"), Text(headers, "X-Two")));
+                Text(headers, "X-API-Key"), Text(headers, "X-Copied"), Text(headers, "Referer"),
+                Text(headers, "X-Two")));
 
         static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
     }
@@ -148,7 +149,8 @@ public sealed class DebugTests
         using var response = await service.SendAsync("GET", "debug/error");
         await ErrorBody.AssertAsync(response, 500, "Internal Server Error", "GET", "/ops/debug/error");
         var line = await Until.ResultAsync(
-            () => Array.Find(files.Read("logfmt"), line => line.Contains("status=500", StringComparison.Ordinal)), "it");
+            () => Array.Find(files.Read("logfmt"), line => line.Contains("status=500", StringComparison.Ordinal)),
+            "the line of the error");
         Assert.Equal("ERROR", LogfmtLine.Parse(line)["level"]);
         Assert.Contains("to try alerting", LogfmtLine.Parse(line)["trace"], StringComparison.Ordinal);
     }
@@ -176,8 +178,12 @@ public sealed class DebugTests
             task-db: { memory: }
             operations: { debug-view-secret: "{{OperatedService.Secret}}" }
             """);
+        Directory.CreateDirectory(directory.File("tmp"));
         return ServiceProcess.Start(
-            directory.Path, [("DOTNET_EnableDiagnostics", diagnostics)], "-c", "c.yaml");
+            directory.Path,
+            [("DOTNET_EnableDiagnostics", diagnostics), ("TMPDIR", directory.File("tmp"))],
+            "-c",
+            "c.yaml");
     }
 
     private static async Task<HttpClient> ClientAsync(ServiceProcess process)

@@ -12,8 +12,8 @@ namespace TaskService.Operations;
 /// </summary>
 internal static class ThreadStacks
 {
-    // The profiler takes a sample of each thread about every millisecond.
-    private const int SampleMilliseconds = 60;
+    // The profiler takes a sample of each thread about every millisecond, later where the machine is busy.
+    private static readonly int[] SampleMilliseconds = [60, 240, 960];
 
     private const string Profiler = "Microsoft-DotNETCore-SampleProfiler";
 
@@ -37,11 +37,26 @@ internal static class ThreadStacks
 
     private static string Capture()
     {
+        var text = "";
+        foreach (var milliseconds in SampleMilliseconds)
+        {
+            (var threads, text) = Capture(milliseconds);
+            // Those of the pool, this one and the one that copies; else there was no time for all.
+            if (threads >= ThreadPool.ThreadCount + 2)
+            {
+                break;
+            }
+        }
+        return text;
+    }
+
+    private static (int Threads, string Text) Capture(int milliseconds)
+    {
         var directory = Directory.CreateTempSubdirectory("taskservice-stacks-");
         try
         {
             var (trace, log) = (Path.Combine(directory.FullName, "trace"), Path.Combine(directory.FullName, "log"));
-            Record(trace);
+            Record(trace, milliseconds);
             TraceLog.CreateFromEventPipeDataFile(trace, log, new TraceLogOptions { ContinueOnError = true });
             using var opened = new TraceLog(log);
             return Text(opened);
@@ -52,7 +67,7 @@ internal static class ThreadStacks
         }
     }
 
-    private static void Record(string path)
+    private static void Record(string path, int milliseconds)
     {
         var client = new DiagnosticsClient(Environment.ProcessId);
         using var session = client.StartEventPipeSession(
@@ -62,37 +77,35 @@ internal static class ThreadStacks
             () => session.EventStream.CopyTo(file),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         // The stream ends only when the session does.
-        copy.Wait(SampleMilliseconds);
+        copy.Wait(milliseconds);
         session.Stop();
         copy.Wait(Timeout.Infinite);
     }
 
-    private static string Text(TraceLog log)
+    private static (int Threads, string Text) Text(TraceLog log)
     {
-        var last = new SortedDictionary<int, string>();
-        var stacks = new Dictionary<CallStackIndex, string>();
-        foreach (var sample in log.Events.Where(one => one.ProviderName == Profiler).Reverse())
+        var last = new SortedDictionary<int, CallStackIndex>();
+        // All events are one object, which is filled anew for each: it must not be kept.
+        foreach (var sample in log.Events)
         {
-            if (!last.ContainsKey(sample.ThreadID) && sample.CallStackIndex() is var index
+            if (sample.ProviderName == Profiler && sample.CallStackIndex() is var index
                 && index != CallStackIndex.Invalid)
             {
-                if (!stacks.TryGetValue(index, out var stack))
-                {
-                    stacks.Add(index, stack = Frames(log.CallStacks[index]));
-                }
-                last.Add(sample.ThreadID, stack);
+                last[sample.ThreadID] = index;
             }
         }
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"{last.Count} managed threads");
-        foreach (var group in last.GroupBy(thread => thread.Value, thread => thread.Key).OrderBy(group => group.Count()))
+        // Different indexes may be the same frames, at other instructions.
+        var groups = last.GroupBy(thread => Frames(log.CallStacks[thread.Value]), thread => thread.Key);
+        foreach (var group in groups.OrderBy(group => group.Count()))
         {
             var threads = string.Join(", ", group.Select(id => $"{NameOf(id)}({id})"));
             text.AppendLine().AppendLine(
                 group.Count() == 1 ? $"# Thread: {threads}" : $"# {group.Count()} threads: {threads}");
             text.Append(group.Key);
         }
-        return text.ToString();
+        return (last.Count, text.ToString());
     }
 
     private static string Frames(TraceCallStack innermost)
