@@ -63,6 +63,7 @@ internal static class ServiceIndex
             {
                 if (endpoint.RoutePattern.Parameters.Count == 0
                     && EndpointMethods.Has(endpoint, HttpMethods.Get)
+                    && endpoint.Metadata.GetMetadata<OnPort>() != OnPort.Own
                     && endpoint.Metadata.GetMetadata<IEndpointNameMetadata>() is { } name)
                 {
                     json.WriteString(name.EndpointName, EndpointMethods.RouteOf(endpoint));

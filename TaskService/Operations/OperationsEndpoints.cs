@@ -33,6 +33,10 @@ internal static class OperationsEndpoints
         {
             all.WithMetadata(OnPort.Own);
         }
+        if (settings.Enabled != OperationsFeatures.None)
+        {
+            all.MapPage(settings);
+        }
         Map(OperationsFeatures.Statistics, HealthCheckEndpoint.MapHealthCheck);
         Map(OperationsFeatures.Statistics, VersionsEndpoint.MapVersions);
         Map(OperationsFeatures.LogLevels, LogLevelEndpoint.MapLogLevels);
