@@ -26,6 +26,7 @@ internal static class Repository
     public const string Service = "TaskService";
     public const string Telemetry = "TaskService.Telemetry";
     public const string Benchmarks = "TaskService.Benchmarks";
+    public const string Acceptance = "TaskService.Acceptance";
     public const string ScaleVariable = "TASKSERVICE_TEST_SCALE";
 
     // Not [CallerFilePath]: a build with ContinuousIntegrationBuild writes "/_/" there instead of the root.
@@ -52,6 +53,8 @@ internal static class Verbs
           format                      format every file
           cover [--line {Least.Line}] [--branch {Least.Branch}]
                                       run the tests, report coverage, fail if a total is under its rate, in percent
+          accept --url URL [--key KEY]
+                                      check the contract of docs/http.md against a running service, a line each
           bench [--work get,put,post,list] [--compare REV] [--shots N] [--seconds N] [--warm N]
                 [--connections N] [--tasks N]
                                       build for release and measure under load; --compare: beside another revision
@@ -87,17 +90,17 @@ internal static class Verbs
     {
         var verb = args.FirstOrDefault() is null or "-h" or "--help" ? "help" : args[0];
         string[] rest = [.. args.Skip(1)];
-        if (verb is "run" or "genversion")
+        return verb switch
         {
-            return Commands.RunService(verb == "run" ? rest : args);
-        }
-        if (Measuring.Contains(verb))
-        {
-            return Commands.Dotnet(["run", "-c", "Release", "--project", Repository.Benchmarks, "--", verb, .. rest]);
-        }
-        var known = Known.TryGetValue(verb, out var found) ? found
-            : throw new UsageException($"unknown verb '{verb}' (see help)");
-        return known.Run(Options.Parse(verb, rest, known.Flags, known.Valued));
+            "run" => Commands.RunService(rest),
+            "genversion" => Commands.RunService(args),
+            "accept" => Commands.Dotnet(["run", "--project", Repository.Acceptance, "--", .. rest]),
+            _ when Measuring.Contains(verb) => Commands.Dotnet(
+                ["run", "-c", "Release", "--project", Repository.Benchmarks, "--", verb, .. rest]),
+            _ => Known.TryGetValue(verb, out var known)
+                ? known.Run(Options.Parse(verb, rest, known.Flags, known.Valued))
+                : throw new UsageException($"unknown verb '{verb}' (see help)"),
+        };
     }
 
     private static int Help()
@@ -291,9 +294,8 @@ internal sealed record TestResults(
             .ToLookup(element => element.Name.LocalName);
         // The counters of a trx file leave the skipped tests out; the results have them.
         var results = elements["UnitTestResult"]
-            .ToLookup(
-                result => (string?)result.Attribute("outcome"),
-                result => new TestResult((string)result.Attribute("testName")!, OutputOf(result)));
+            .ToLookup(result => (string?)result.Attribute("outcome"), result =>
+                new TestResult((string)result.Attribute("testName")!, OutputOf(result)));
         return new(
             [.. results["Passed"]],
             [.. results.Where(outcome => outcome.Key is not ("Passed" or "NotExecuted")).SelectMany(each => each)],
@@ -323,8 +325,7 @@ internal sealed record TestResults(
 /// </summary>
 internal static class FlakyTests
 {
-    private const int TestsMax = 3;
-    private const int RunsMax = 2;
+    private const int TestsMax = 3, RunsMax = 2;
 
     /// <returns>How many of the failed tests passed when they ran again.</returns>
     public static int RunAgain(TestResults results)
