@@ -64,8 +64,7 @@ internal static class Verbs
           profile [--work get] [--seconds N]
                                       sample the stacks under load; prints the ten hottest methods
           check [--long]              typecheck, lint, long tests too, coverage; --long: and a generated service, as CI
-          stress [--filter EXPRESSION]
-                                      run the tests with a busy loop on each core beside them
+          stress [--filter EXPRESSION] run the tests with a busy loop on each core beside them
           soak [--filter EXPRESSION]  run the tests with the counts of a release: takes an hour or more
           genversion [TAG] HASH       write versions.json with this tag and commit, and the packages of the build
           help                        show this text

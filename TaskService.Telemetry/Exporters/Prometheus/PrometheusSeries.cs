@@ -29,7 +29,6 @@ internal sealed class PrometheusSeries(MetricName name, InstrumentKind kind, boo
 
     private readonly Lock gate = new();
     private readonly long[] buckets = new long[kind == InstrumentKind.Histogram ? bounds.Length + 1 : 0];
-    private long count;
     private double total;
     private double taken;
     private bool isSet;
@@ -70,7 +69,6 @@ internal sealed class PrometheusSeries(MetricName name, InstrumentKind kind, boo
             {
                 var bucket = Array.BinarySearch(Bounds, value);
                 buckets[bucket < 0 ? ~bucket : bucket]++;
-                count++;
             }
             // Several instruments of one name may observe the same series: their sums are added.
             var isFirst = Kind == InstrumentKind.Gauge || (isObservable && !isSet);
