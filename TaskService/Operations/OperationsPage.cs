@@ -40,8 +40,8 @@ internal static class OperationsPage
             if (name.StartsWith(ResourceFolder, StringComparison.Ordinal) && name != ResourceFolder + PageName)
             {
                 var isStyle = name.EndsWith(".css", StringComparison.Ordinal);
-                var part = StaticFile.Read(
-                    name[ResourceFolder.Length..], isStyle ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8");
+                var type = isStyle ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
+                var part = StaticFile.Read(name[ResourceFolder.Length..], type);
                 page.MapGet($"/{name[ResourceFolder.Length..]}", part.SendAsync);
             }
         }
