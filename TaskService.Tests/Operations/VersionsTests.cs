@@ -32,7 +32,7 @@ public sealed class VersionsTests : IDisposable
         var version = Regex.Match(props, "\"YamlDotNet\" Version=\"([^\"]+)\"").Groups[1].Value;
         Assert.Equal(version, (string?)versions["packages"]!["YamlDotNet"]);
         // One that another one needs; and no project of the solution.
-        Assert.NotNull(versions["packages"]!["Microsoft.Data.Sqlite.Core"]);
+        Assert.NotNull(versions["packages"]!["Microsoft.Extensions.DependencyModel"]);
         Assert.DoesNotContain(
             versions["packages"]!.AsObject(), one => one.Key.Contains("telemetry", StringComparison.Ordinal));
     }

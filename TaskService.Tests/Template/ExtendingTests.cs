@@ -16,10 +16,16 @@ public sealed class ExtendingTests
     private const string Quick =
         "Suite!=integration&Suite!=long&Suite!=soak&Suite!=template&FullyQualifiedName!~.Docs.";
 
+    // Tests that run on every engine, or name some.
+    private const string AnyEngine =
+        "FullyQualifiedName~ReferenceTests|FullyQualifiedName~ConditionTests|FullyQualifiedName~IdempotencyTests"
+        + "|FullyQualifiedName~CommandLineTests|FullyQualifiedName~MigrationsTests|FullyQualifiedName~CopyTests";
+
     /// <summary>Quick, so that it is found at once when the document and the code have grown apart.</summary>
     [Theory]
     [InlineData("## Add a field", "## Add a storage engine", "## Add an exporter")]
     [InlineData("### PostgreSQL", "### The OTLP exporter", "### The statsd exporter")]
+    [InlineData("### SQLite")]
     public async Task Sections_fit_the_code(params string[] sections)
     {
         using var copy = new TreeCopy();
@@ -53,6 +59,15 @@ public sealed class ExtendingTests
         await copy.ApplyAsync(Document, "### The OTLP exporter");
         await copy.ApplyAsync(Document, "### The statsd exporter");
         await AssertIsGoodAsync(copy, "(FullyQualifiedName~.Configuration.|FullyQualifiedName~.Tidy.)");
+    }
+
+    [Fact]
+    [Trait("Suite", "soak")]
+    public async Task SQLite_is_deleted_as_described()
+    {
+        using var copy = new TreeCopy();
+        await copy.ApplyAsync(Document, "### SQLite");
+        await AssertIsGoodAsync(copy, $"({AnyEngine}|FullyQualifiedName~.Configuration.|FullyQualifiedName~.Tidy.)");
     }
 
     /// <param name="copy">With its changes.</param>
