@@ -37,7 +37,11 @@ public sealed partial class OperationsDocumentTests
         var session = new ConsoleSession(
             directory.Path,
             new Uri($"http://localhost:{service.Port}"),
-            new Dictionary<string, string> { ["OPS_SECRET"] = Secret });
+            new Dictionary<string, string>
+            {
+                ["OPS_SECRET"] = Secret,
+                ["PATH"] = $"{AppContext.BaseDirectory}:{Environment.GetEnvironmentVariable("PATH")}",
+            });
         foreach (var block in ConsoleSession.BlocksOf(Document))
         {
             Assert.InRange(await session.AssertAsync(block), 1, 7);
