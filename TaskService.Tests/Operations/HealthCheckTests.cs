@@ -60,6 +60,23 @@ public sealed class HealthCheckTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Stack_traces_are_shown_with_debug_alone(bool debug)
+    {
+        await using var service = await RunningService.StartAsync(
+            debug: debug,
+            operations: $"secret: {Secret}",
+            setup: builder => builder.Services.AddHealthChecks().AddCheck(
+                "broken", () => throw new InvalidOperationException("broken on purpose")));
+        var (_, body) = await GetAsync(service);
+        var failure = body["failures"]!["broken"]!;
+        Assert.Equal("broken on purpose", (string?)failure["message"]);
+        Assert.Equal(debug, $"{failure["stacktrace"]}".Contains("HealthCheckTests", StringComparison.Ordinal));
+        Assert.Equal(debug, failure.AsObject().ContainsKey("stacktrace"));
+    }
+
+    [Theory]
     [InlineData("?max_level=abc", "max_level")]
     [InlineData("?max_level=-1", "max_level")]
     [InlineData("?max_level=1&max_level=2", "max_level")]

@@ -42,6 +42,9 @@ internal sealed record OperationsSettings(
     /// <summary>Names of the meters that are shown; each includes all names below it.</summary>
     public IReadOnlyList<string> Meters { get; init; } = [];
 
+    /// <summary>Whether failures are shown with their stack traces.</summary>
+    public bool HasTraces { get; init; }
+
     /// <summary>What some secret opens.</summary>
     public OperationsFeatures Enabled { get; } =
         Secrets.Aggregate(OperationsFeatures.None, (all, secret) => all | secret.Opens);

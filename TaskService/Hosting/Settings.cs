@@ -69,7 +69,7 @@ internal sealed record Settings(
         var operations = OperationsSettings.Read(
             root,
             service.Addresses.Select(address => address.Port),
-            [.. Entities.All.Select(entity => entity.Table)]);
+            [.. Entities.All.Select(entity => entity.Table)]) with { HasTraces = options.Debug };
         if (operations.Enabled.HasFlag(OperationsFeatures.Statistics))
         {
             telemetry = telemetry with { Statistics = true };

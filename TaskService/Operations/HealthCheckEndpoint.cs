@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using TaskService.Configuration;
 using TaskService.Http;
 using TaskService.Telemetry.Operations;
 
@@ -18,12 +19,13 @@ internal static class HealthCheckEndpoint
     private const int UsualLevel = 1;
 
     public static void MapHealthCheck(this IEndpointRouteBuilder operations) =>
-        operations.MapGet("/health_check", async (HttpRequest request, HealthChecks checks) =>
+        operations.MapGet("/health_check", async (
+            HttpRequest request, HealthChecks checks, OperationsSettings settings) =>
         {
             Operation.Current!.Level = LogLevel.Debug;
             return Select(request, checks.All, out var selected) is { } problem
                 ? problem
-                : Result(selected, await Task.WhenAll(selected.Select(checks.RunAsync)));
+                : Result(selected, await Task.WhenAll(selected.Select(checks.RunAsync)), settings.HasTraces);
         });
 
     /// <returns>What is wrong with the query; null when nothing is.</returns>
@@ -55,7 +57,7 @@ internal static class HealthCheckEndpoint
     }
 
     private static ApiResult Result(
-        IReadOnlyList<HealthCheckRegistration> checks, IReadOnlyList<HealthReportEntry> results)
+        IReadOnlyList<HealthCheckRegistration> checks, IReadOnlyList<HealthReportEntry> results, bool hasTraces)
     {
         var all = checks.Zip(results).ToList();
         var failures = all.FindAll(one => one.Second.Status == HealthStatus.Unhealthy);
@@ -78,6 +80,10 @@ internal static class HealthCheckEndpoint
                 json.WriteStartObject(check.Name);
                 json.WriteString("message", result.Description ?? result.Exception?.Message ?? "unhealthy");
                 json.WriteNumber("level", HealthChecks.LevelOf(check));
+                if (hasTraces && result.Exception is { } error)
+                {
+                    json.WriteString("stacktrace", $"{error}");
+                }
                 json.WriteEndObject();
             }
             json.WriteEndObject();

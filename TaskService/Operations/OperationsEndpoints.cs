@@ -15,6 +15,7 @@ internal static class OperationsEndpoints
     {
         if (settings.Enabled != OperationsFeatures.None)
         {
+            services.AddSingleton(settings);
             OperationsAccess.AddTo(services, settings);
             ConfiguredChecks.AddTo(services, settings);
             services.AddSingleton<LogLevelOverrides>();
