@@ -39,10 +39,9 @@ internal static class OperationsPage
         {
             if (name.StartsWith(ResourceFolder, StringComparison.Ordinal) && name != ResourceFolder + PageName)
             {
-                var isStyle = name.EndsWith(".css", StringComparison.Ordinal);
-                var type = isStyle ? "text/css; charset=utf-8" : "text/javascript; charset=utf-8";
-                var part = StaticFile.Read(name[ResourceFolder.Length..], type);
-                page.MapGet($"/{name[ResourceFolder.Length..]}", part.SendAsync);
+                var file = name[ResourceFolder.Length..];
+                var type = file.EndsWith(".css", StringComparison.Ordinal) ? "css" : "javascript";
+                page.MapGet($"/{file}", StaticFile.Read(file, $"text/{type}; charset=utf-8").SendAsync);
             }
         }
     }

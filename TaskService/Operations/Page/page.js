@@ -3,7 +3,7 @@
 import { isOfThisPage, secret, send } from "./api.js";
 import { byId, clock, number } from "./dom.js";
 import { Levels } from "./levels.js";
-import { showExporters, showHealth, showStatements, showVersions } from "./panels.js";
+import { showExporters, showHealth, showProcess, showStatements, showVersions } from "./panels.js";
 import { Plot } from "./plot.js";
 import { RequestList } from "./requests.js";
 import { Traffic, percentiles } from "./traffic.js";
@@ -16,6 +16,8 @@ const traffic = new Traffic();
 const plots = makePlots();
 let last = 0;
 
+const statisticsPanels = ["rate", "statuses", "exporters", "process"];
+
 // What is polled: in turn, so that a secret that is not accepted any more counts as one failure, and health for itself,
 // since a check may take long.
 const groups = [
@@ -23,7 +25,7 @@ const groups = [
     pollMs: 2000,
     polls: 0,
     features: [
-      { path: () => "stats.json", every: 1, show: showStatistics, panels: ["rate", "statuses", "exporters"] },
+      { path: () => "stats.json", every: 1, show: showStatistics, panels: statisticsPanels },
       { path: () => `requests.json?after=${last}`, every: 1, show: showRequests, panels: ["latency", "requests"] },
       { path: () => "logging/level", every: 5, show: (body) => levels.show(body), panels: ["levels"] },
       { path: () => "versions.json", every: Infinity, show: showVersions, panels: ["versions"] },
@@ -68,7 +70,8 @@ function showStatistics(body) {
     plots.statuses.add(sample);
   }
   showStatements(body);
-  showExporters(body.exporters ?? {});
+  showExporters(body);
+  showProcess(body);
 }
 
 function showRequests(body) {

@@ -1,16 +1,15 @@
-// The panels that only show: health, versions, exporters, statements.
+// The panels that only show: health, versions, exporters, statements, the process.
 
-import { byId, count, dateAndClock, duration, element } from "./dom.js";
+import { byId, count, dateAndClock, duration, element, number } from "./dom.js";
 
 const statementsMax = 15;
 
-/** @param {object} body successes: names, or an object with them; failures: {name: {message}}; timings: {name: ms} */
+/** @param {{successes: string[], failures: object, timings: object}} body of health_check; times are in seconds */
 export function showHealth(body) {
   const failures = Object.entries(body.failures ?? {});
-  const successes = Array.isArray(body.successes) ? body.successes : Object.keys(body.successes ?? {});
   byId("checks").replaceChildren(
     ...failures.map(([name, failure]) => checkOf(name, body.timings?.[name], failure.message ?? "failed")),
-    ...successes.map((name) => checkOf(name, body.timings?.[name])));
+    ...(body.successes ?? []).map((name) => checkOf(name, body.timings?.[name])));
   const verdict = byId("verdict");
   const text = failures.length === 0 ? "Healthy" : failures.length === 1 ? "1 check fails"
     : `${failures.length} checks fail`;
@@ -23,7 +22,7 @@ export function showHealth(body) {
 function checkOf(name, time, problem) {
   return element("li", { class: problem === undefined ? "good" : "bad" },
     element("span", { class: "name" }, name),
-    element("span", { class: "quiet number" }, time === undefined ? "" : duration(time)),
+    element("span", { class: "quiet number" }, time === undefined ? "" : duration(time * 1000)),
     problem === undefined ? element("span", { class: "visually-hidden" }, "good")
       : element("span", { class: "problem" }, problem));
 }
@@ -42,15 +41,18 @@ export function showVersions(body) {
 
 const pair = (name, value) => [element("dt", {}, name), element("dd", {}, element("code", {}, value))];
 
-/** @param {object} exporters those of stats.json */
-export function showExporters(exporters) {
-  const rows = Object.entries(exporters).map(([name, { sent, queued, dropped }]) => {
+/** @param {{exporters: object, log_drops: object}} body stats.json */
+export function showExporters(body) {
+  // Log handlers count only what they drop.
+  const handlers = Object.entries(body.log_drops ?? {}).filter(([, times]) => times > 0)
+    .map(([name, times]) => [`log: ${name}`, { dropped: { lines: times } }]);
+  const rows = [...Object.entries(body.exporters ?? {}), ...handlers].map(([name, { sent, queued, dropped }]) => {
     const reasons = Object.entries(dropped ?? {}).filter(([, times]) => times > 0);
     const total = reasons.reduce((sum, [, times]) => sum + times, 0);
     return element("tr", {},
       element("th", { scope: "row" }, name),
-      element("td", { class: "number" }, count(sent)),
-      element("td", { class: "number" }, count(queued)),
+      element("td", { class: "number" }, sent === undefined ? "" : count(sent)),
+      element("td", { class: "number" }, queued === undefined ? "" : count(queued)),
       element("td", { class: total > 0 ? "number problem" : "number" }, count(total),
         ...reasons.map(([reason, times]) => element("div", { class: "quiet" }, `${reason} ${count(times)}`))));
   });
@@ -77,3 +79,24 @@ export function showStatements(body) {
       cell("p99", duration(timer.p99_ms)), cell("Max", duration(timer.max_ms)));
   }));
 }
+
+let before = null;
+
+/** @param {object} body stats.json; the shares are those of the time since the last poll */
+export function showProcess(body) {
+  const now = body.runtime ?? {};
+  const seconds = before === null ? 0 : now.uptime_s - before.uptime_s;
+  const share = (key, unit) => (seconds <= 0 ? "–" : `${number((now[key] - before[key]) / unit / seconds * 100)} %`);
+  byId("process-values").replaceChildren(
+    ...row("Up for", duration(now.uptime_s * 1000)),
+    ...row("Processor", share("cpu_s", 1)),
+    ...row("Memory", `${count(now.working_set_bytes / 1_048_576)} MiB`),
+    ...row("Managed heap", `${count(now.gc_heap_bytes / 1_048_576)} MiB`),
+    ...row("Pauses of the collector", share("gc_pause_ms", 1000)),
+    ...row("Threads", `${count(now.threads)}, ${count(now.thread_pool_queued)} queued`));
+  if (seconds !== 0 || before === null) {
+    before = now;
+  }
+}
+
+const row = (name, value) => [element("dt", {}, name), element("dd", { class: "number" }, value)];
