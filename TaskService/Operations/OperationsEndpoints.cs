@@ -43,6 +43,7 @@ internal static class OperationsEndpoints
         Map(OperationsFeatures.LogLevels, LogLevelEndpoint.MapLogLevels);
         Map(OperationsFeatures.Statistics, StatisticsEndpoint.MapStatistics);
         Map(OperationsFeatures.Debug, DebugEndpoints.MapDebug);
+        Map(OperationsFeatures.Statistics, MetricsEndpoint.MapMetrics);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {
