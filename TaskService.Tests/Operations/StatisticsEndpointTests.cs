@@ -125,9 +125,9 @@ public sealed class StatisticsEndpointTests
         var stats = await GetAsync(service, "?reset=1");
         Assert.Equal("""{"test/gauge_s":42}""", stats.GetProperty("gauges").GetRawText());
         Assert.Equal("""{"test/counter":1,"test/counter/a_b":2}""", stats.GetProperty("counters").GetRawText());
-        var timers = Keys(stats, "timers");
-        Assert.Contains("sql/SELECT FROM hello WHERE x IN (?) LIMIT ?", timers);
-        Assert.Contains("test/timer_s", timers);
+        var timers = stats.GetProperty("timers");
+        Assert.Equal(1, Value(timers.GetProperty("sql/SELECT FROM hello WHERE x IN (?) LIMIT ?"), "nb"));
+        Assert.Equal(1, Value(timers.GetProperty("test/timer_s"), "nb"));
         stats = await GetAsync(service);
         Assert.Equal("{}", stats.GetProperty("gauges").GetRawText());
         Assert.Equal("{}", stats.GetProperty("counters").GetRawText());
@@ -181,8 +181,10 @@ public sealed class StatisticsEndpointTests
         return JsonElement.Parse(await client.GetStringAsync(new Uri(Path + query, UriKind.Relative)));
     }
 
+    // Without the statements that other tests of this process run outside of requests.
     private static IEnumerable<string> Keys(JsonElement stats, string section) =>
-        stats.GetProperty(section).EnumerateObject().Select(one => one.Name);
+        stats.GetProperty(section).EnumerateObject().Select(one => one.Name)
+            .Where(key => !key.StartsWith("sql/", StringComparison.Ordinal));
 
     private static double Value(JsonElement value, string member) => value.GetProperty(member).GetDouble();
 }
