@@ -91,6 +91,7 @@ public sealed class TelemetrySystem : OperationSource, IAsyncDisposable
 
     protected internal override void Post(OperationRecord record)
     {
+        Latest?.Add(record);
         foreach (var (exporter, queue) in exporters)
         {
             if (Wants(exporter.Input, record))

@@ -46,7 +46,7 @@ public sealed partial class Operation : IDisposable
         (Telemetry, Id, Type, Enclosing, this.remote, Kind) = (telemetry, id, type, enclosing, remote, kind);
         keepsFields = telemetry.HasReaders || kind == ActivityKind.Server;
         started = keepsFields ? Stopwatch.GetTimestamp() : 0;
-        startTime = telemetry.HasExporters ? StartTime(enclosing) : default;
+        startTime = telemetry.HasExporters || telemetry.HasLatest ? StartTime(enclosing) : default;
     }
 
     /// <summary>The innermost operation of the calling code, or null outside of any.</summary>
@@ -78,8 +78,8 @@ public sealed partial class Operation : IDisposable
     /// <summary>Whether an exporter or the statistics read its record.</summary>
     public bool IsRead => Telemetry.HasReaders;
 
-    /// <summary>Whether an exporter gets its record with all fields; others count and time it.</summary>
-    public bool IsRecorded => IsSpan || (IsEvent && Telemetry.HasEvents);
+    /// <summary>Whether somebody gets its record with all fields; others count and time it.</summary>
+    public bool IsRecorded => IsSpan || (IsEvent && Telemetry.HasEvents) || Telemetry.HasLatest;
 
     /// <summary>The level of its log line; null when the outcome decides.</summary>
     public LogLevel? Level

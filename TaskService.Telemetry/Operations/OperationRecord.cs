@@ -72,8 +72,9 @@ public sealed class OperationRecord
     /// <summary>An estimate of its memory: two bytes a character of text, and constants for the rest.</summary>
     internal long BytesEstimate => bytesEstimate > 0 ? bytesEstimate : bytesEstimate = Estimate();
 
-    /// <summary>The operation, for its trace context.</summary>
-    internal Operation? Operation { private get; init; }
+    /// <summary>The operation, for its trace context and those that enclose it; null for a record without
+    /// fields.</summary>
+    internal Operation? Operation { get; init; }
 
     private long Estimate()
     {

@@ -17,7 +17,11 @@ public abstract class OperationSource
     {
         ArgumentNullException.ThrowIfNull(settings);
         this.settings = settings;
-        Statistics = settings.Statistics ? new Statistics() : null;
+        if (settings.Statistics)
+        {
+            Statistics = new Statistics();
+            Latest = new LatestOperations(TimeProvider.System);
+        }
     }
 
     /// <summary>Telemetry that is switched off: no operation has readers.</summary>
@@ -31,6 +35,12 @@ public abstract class OperationSource
 
     /// <summary>Counts and durations in memory; null when switched off.</summary>
     public Statistics? Statistics { get; }
+
+    /// <summary>The latest operations, while somebody reads them; null when statistics are switched off.</summary>
+    public LatestOperations? Latest { get; }
+
+    /// <summary>Whether the latest operations are kept now, all of them and with their fields.</summary>
+    internal bool HasLatest => Latest is { IsRead: true };
 
     /// <summary>Whether this code runs in an exporter: its operations would be exported, and so on forever.</summary>
     internal static bool IsExporting

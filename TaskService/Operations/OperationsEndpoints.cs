@@ -44,6 +44,7 @@ internal static class OperationsEndpoints
         Map(OperationsFeatures.Statistics, StatisticsEndpoint.MapStatistics);
         Map(OperationsFeatures.Debug, DebugEndpoints.MapDebug);
         Map(OperationsFeatures.Statistics, MetricsEndpoint.MapMetrics);
+        Map(OperationsFeatures.Statistics, RequestsEndpoint.MapRequests);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {
