@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.Extensions.Options;
@@ -13,6 +15,13 @@ namespace TaskService.Http;
 /// </summary>
 internal static class FrameworkMiddleware
 {
+    /// <summary>The switch with which a scheme that is the only one is no default for all endpoints.</summary>
+    public const string NoDefaultSchemeSwitch = "Microsoft.AspNetCore.Authentication.SuppressAutoDefaultScheme";
+
+    // As the framework marks that the middleware is there.
+    private const string AuthenticationIsUsed = "__AuthenticationMiddlewareSet";
+    private const string AuthorizationIsUsed = "__AuthorizationMiddlewareSet";
+
     /// <param name="app">Has routing already.</param>
     /// <param name="services">Those that were registered.</param>
     /// <param name="limit">
@@ -26,8 +35,8 @@ internal static class FrameworkMiddleware
         // Each in a method of its own, since its assembly is loaded when the method is compiled.
         UseIf("Microsoft.AspNetCore.Cors.Infrastructure", () => UseCors(app));
         app.Use(limit);
-        UseIf("Microsoft.AspNetCore.Authentication", () => app.UseAuthentication());
-        UseIf("Microsoft.AspNetCore.Authorization", () => app.UseAuthorization());
+        UseIf("Microsoft.AspNetCore.Authentication", () => UseAuthentication(app));
+        UseIf("Microsoft.AspNetCore.Authorization", () => UseAuthorization(app));
         UseIf("Microsoft.AspNetCore.RateLimiting", () => UseRateLimiter(app));
         UseIf("Microsoft.AspNetCore.Http.Timeouts", () => app.UseRequestTimeouts());
         UseIf("Microsoft.AspNetCore.OutputCaching", () => UseOutputCache(app));
@@ -46,6 +55,41 @@ internal static class FrameworkMiddleware
         // The first request is for routing alone, and has no services.
         app.Use(next => http => http.Features.Get<RequestState>() is null ? Task.CompletedTask : next(http));
         app.UseCors();
+    }
+
+    // Without a default scheme the middleware finds nobody, but makes services for each request.
+    private static void UseAuthentication(WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<IOptions<AuthenticationOptions>>().Value;
+        var isNoDefault = AppContext.TryGetSwitch(NoDefaultSchemeSwitch, out var isOn) && isOn
+            && options is { DefaultScheme: null, DefaultAuthenticateScheme: null };
+        if (isNoDefault && !options.Schemes.Any(scheme => scheme.HandlerType is { } type
+            && type.IsAssignableTo(typeof(IAuthenticationRequestHandler))))
+        {
+            // Else the host adds it by itself. The authorization authenticates with the schemes of a policy.
+            ((IApplicationBuilder)app).Properties[AuthenticationIsUsed] = true;
+            return;
+        }
+        app.UseAuthentication();
+    }
+
+    // Without a policy for all, it has nothing to do for most endpoints, but takes time.
+    private static void UseAuthorization(WebApplication app)
+    {
+        var policies = app.Services.GetRequiredService<IAuthorizationPolicyProvider>();
+        if (policies.GetType() != typeof(DefaultAuthorizationPolicyProvider)
+            || app.Services.GetRequiredService<IOptions<AuthorizationOptions>>().Value.FallbackPolicy is not null)
+        {
+            app.UseAuthorization();
+            return;
+        }
+        ((IApplicationBuilder)app).Properties[AuthorizationIsUsed] = true;
+        app.UseWhen(
+            http => http.GetEndpoint()?.Metadata is { } metadata
+                && (metadata.GetMetadata<IAuthorizeData>() is not null
+                    || metadata.GetMetadata<IAuthorizationRequirementData>() is not null
+                    || metadata.GetMetadata<AuthorizationPolicy>() is not null),
+            authorized => authorized.UseAuthorization());
     }
 
     private static void UseRateLimiter(WebApplication app)

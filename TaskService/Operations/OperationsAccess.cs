@@ -44,7 +44,7 @@ internal sealed class OperationsAccess(
     public static void AddTo(IServiceCollection services, OperationsSettings settings)
     {
         // Else a scheme that is the only one authenticates every request of the service, those of others included.
-        AppContext.SetSwitch("Microsoft.AspNetCore.Authentication.SuppressAutoDefaultScheme", true);
+        AppContext.SetSwitch(FrameworkMiddleware.NoDefaultSchemeSwitch, true);
         services.AddAuthentication()
             .AddScheme<Settings, OperationsAccess>(SchemeName, access => access.Operations = settings);
         services.PostConfigure<AuthenticationOptions>(authentication =>
