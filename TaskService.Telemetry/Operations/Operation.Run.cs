@@ -11,6 +11,20 @@ public sealed partial class Operation
         string name, string? id = null, ActivityKind kind = ActivityKind.Internal, Sample? sample = null) =>
         (Current?.Telemetry ?? OperationSource.Default).Start(name, id, kind, sample);
 
+    /// <summary>
+    /// Begins to time a call as an operation that has no fields and is never current, which allocates nothing: for
+    /// calls that each request makes. What the call starts is a child of the current operation.
+    /// </summary>
+    /// <returns>Null unless statistics are all that read it: then it is an operation as any other.</returns>
+    public static OperationCount? StartCount(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        var current = Current;
+        var telemetry = current?.Telemetry ?? OperationSource.Default;
+        return telemetry.IsOnlyCounted
+            ? new OperationCount(telemetry.Statistics!, OperationName.Resolve(name, current).Type) : null;
+    }
+
     /// <summary>Runs code as an operation; an exception is recorded and rethrown.</summary>
     /// <remarks>The operation ends when <paramref name="work"/> returns: asynchronous code uses RunAsync.</remarks>
     public static T Run<T>(string name, Func<Operation, T> work)
@@ -70,4 +84,17 @@ public sealed partial class Operation
             return true;
         }).ConfigureAwait(false);
     }
+}
+
+/// <summary>A call that is counted and timed, when it ends.</summary>
+public readonly struct OperationCount
+{
+    private readonly Statistics statistics;
+    private readonly string type;
+    private readonly long started;
+
+    internal OperationCount(Statistics statistics, string type) =>
+        (this.statistics, this.type, started) = (statistics, type, Stopwatch.GetTimestamp());
+
+    public void End() => statistics.Record(type, [], Stopwatch.GetElapsedTime(started));
 }

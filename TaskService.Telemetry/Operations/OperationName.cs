@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace TaskService.Telemetry.Operations;
 
 /// <summary>The names of operations, which are paths: they determine the parent.</summary>
@@ -6,6 +8,8 @@ internal static class OperationName
     // Names are constants in code, and few.
     private static readonly BoundedCache<(string Type, string Name), string> Joined = new(
         1_000, static pair => Join(pair.Type, pair.Name));
+
+    private static readonly JoinedName?[] Recent = new JoinedName?[64];
 
     /// <summary>The type and the parent of an operation that starts under a name.</summary>
     /// <param name="name">
@@ -23,7 +27,23 @@ internal static class OperationName
         {
             return (name, Within(name, current));
         }
-        return current is null ? (name[1..], null) : (Joined[(current.Type, name)], current);
+        return current is null ? (name[1..], null) : (JoinOnce(current.Type, name), current);
+    }
+
+    // Types and names are few objects, each the same every time: to compare references costs a fraction of hashing
+    // both texts. Another pair takes the place of one that was there.
+    private static string JoinOnce(string type, string name)
+    {
+        var hash = RuntimeHelpers.GetHashCode(type) ^ RuntimeHelpers.GetHashCode(name);
+        ref var place = ref Recent[hash % Recent.Length];
+        if (Volatile.Read(ref place) is { } recent && ReferenceEquals(recent.Type, type)
+            && ReferenceEquals(recent.Name, name))
+        {
+            return recent.Result;
+        }
+        var joined = new JoinedName(type, name, Joined[(type, name)]);
+        Volatile.Write(ref place, joined);
+        return joined.Result;
     }
 
     public static Operation? Outermost(Operation? operation)
@@ -84,4 +104,6 @@ internal static class OperationName
         }
         return type + name;
     }
+
+    private sealed record JoinedName(string Type, string Name, string Result);
 }

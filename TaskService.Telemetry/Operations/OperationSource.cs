@@ -42,6 +42,9 @@ public abstract class OperationSource
     /// <summary>Whether the latest operations are kept now, all of them and with their fields.</summary>
     internal bool HasLatest => Latest is { IsRead: true };
 
+    /// <summary>Whether operations are counted and timed now, and nothing else.</summary>
+    internal bool IsOnlyCounted => Statistics is not null && !HasExporters && !HasLatest;
+
     /// <summary>Whether this code runs in an exporter: its operations would be exported, and so on forever.</summary>
     internal static bool IsExporting
     {

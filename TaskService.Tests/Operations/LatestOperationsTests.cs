@@ -92,6 +92,21 @@ public sealed class LatestOperationsTests
         }
     }
 
+    [Fact]
+    public async Task A_call_is_only_counted_while_nobody_reads_more()
+    {
+        await using var telemetry = new TelemetrySystem(
+            new TelemetrySettings { Statistics = true }, (_, _, _) => { });
+        using (telemetry.StartRequest("1", null))
+        {
+            Operation.StartCount(".call")!.Value.End();
+            var all = telemetry.Statistics!.Snapshot();
+            Assert.Equal(["request", "call"], Assert.Single(all).Name.Flat);
+            telemetry.Latest!.Read(0);
+            Assert.Null(Operation.StartCount(".call"));
+        }
+    }
+
     private IReadOnlyList<string> Read(long after) =>
         [.. latest.Read(after).Requests.Select(one => one.Request.Id)];
 

@@ -92,9 +92,37 @@ internal sealed class ObservedStore<T> : IStore<T>
             static call => call.store.DeleteAsync(call.id, call.expected, call.cancel),
             static refusal => refusal is null);
 
+    private ValueTask<TResult> CallAsync<TState, TResult>(
+        string name, TState state, Func<TState, ValueTask<TResult>> call, Predicate<TResult> isRow)
+    {
+        if (Operation.StartCount(name) is not { } count)
+        {
+            return ObserveAsync(name, state, call, isRow);
+        }
+        var result = call(state);
+        if (!result.IsCompletedSuccessfully)
+        {
+            return CountAsync(count, result);
+        }
+        count.End();
+        return result;
+    }
+
+    private static async ValueTask<TResult> CountAsync<TResult>(OperationCount count, ValueTask<TResult> call)
+    {
+        try
+        {
+            return await call;
+        }
+        finally
+        {
+            count.End();
+        }
+    }
+
     // As Operation.RunAsync, but a call allocates only its operation: state replaces the closure, and the fields are
     // passed to End.
-    private async ValueTask<TResult> CallAsync<TState, TResult>(
+    private async ValueTask<TResult> ObserveAsync<TState, TResult>(
         string name, TState state, Func<TState, ValueTask<TResult>> call, Predicate<TResult> isRow)
     {
         var operation = Operation.Start(name);
