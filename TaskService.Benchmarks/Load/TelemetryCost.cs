@@ -19,6 +19,7 @@ internal static class TelemetryCost
     [
         ("off", "telemetry: { statistics: false }"),
         ("statistics", Statistics),
+        ("operations", "operations: { secret: the-secret-of-everything }"),
         ("statistics, statsd", Statistics + Statsd),
         ("statistics, statsd, otlp", Statistics + Traces("")),
         ("the same, own meters only", Statistics + Traces(", meters: [TaskService]")),
