@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace TaskService.Http;
@@ -7,7 +8,7 @@ namespace TaskService.Http;
 /// </summary>
 /// <param name="Path">Without the query; of an absolute form, without scheme and authority.</param>
 /// <param name="Query">With its question mark; empty when there is none.</param>
-internal readonly record struct RequestTarget(string Path, string Query)
+internal readonly partial record struct RequestTarget(string Path, string Query)
 {
     /// <summary>The path of OPTIONS for the server as a whole (RFC 9110 section 9.3.7).</summary>
     public const string Server = "*";
@@ -30,5 +31,10 @@ internal readonly record struct RequestTarget(string Path, string Query)
         return query < 0 ? new RequestTarget(raw, "") : new RequestTarget(raw[..query], raw[query..]);
     }
 
-    public override string ToString() => Path + Query;
+    /// <summary>As it stands in lines and events: without the value of a parameter that is named secret.</summary>
+    public override string ToString() =>
+        Path + (Query.Contains("secret=", StringComparison.OrdinalIgnoreCase) ? Secret().Replace(Query, "***") : Query);
+
+    [GeneratedRegex("(?<=[?&]secret=)[^&]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Secret();
 }

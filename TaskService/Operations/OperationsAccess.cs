@@ -49,6 +49,12 @@ internal sealed class OperationsAccess(
             .AddScheme<Settings, OperationsAccess>(SchemeName, access => access.Operations = settings);
         services.PostConfigure<AuthenticationOptions>(authentication =>
             authentication.DefaultScheme ??= OnlyOther(authentication));
+        if (settings.IsSecretInQuery)
+        {
+            // The server's own lines at info have the query as it was sent.
+            services.Configure<LoggerFilterOptions>(levels => levels.AddFilter(
+                "Microsoft.AspNetCore.Hosting.Diagnostics", level => level >= LogLevel.Warning));
+        }
         var policies = services.AddAuthorizationBuilder();
         foreach (var feature in Features)
         {
