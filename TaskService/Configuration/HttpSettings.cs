@@ -17,6 +17,7 @@ namespace TaskService.Configuration;
 /// <param name="IdleTimeMax">Between two requests of a connection; beyond, it is closed.</param>
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
 /// <param name="Cors">Pages of which other origins may use the API.</param>
+/// <param name="Authentication">Who may use the API.</param>
 internal sealed record HttpSettings(
     bool Docs,
     bool ServerTiming,
@@ -30,11 +31,14 @@ internal sealed record HttpSettings(
     TimeSpan HeaderTimeMax,
     TimeSpan IdleTimeMax,
     int BytesPerSecondMin,
-    CorsSettings Cors)
+    CorsSettings Cors,
+    AuthenticationSettings Authentication)
 {
     private const int MebiByte = 1024 * 1024;
 
-    public static HttpSettings Read(ConfigSection section) => new(
+    /// <param name="section">Of the configuration.</param>
+    /// <param name="hasSchemes">Whether there is a section Authentication beside it.</param>
+    public static HttpSettings Read(ConfigSection section, bool hasSchemes) => new(
         section.Flag("docs", true),
         section.Flag("server-timing", false),
         (int)section.Integer("body-bytes-max", MebiByte, 1, 1024 * MebiByte),
@@ -47,5 +51,6 @@ internal sealed record HttpSettings(
         TimeSpan.FromMilliseconds(section.Integer("header-time-max-ms", 15_000, 1, 3_600_000)),
         TimeSpan.FromMilliseconds(section.Integer("idle-time-max-ms", 120_000, 1, 3_600_000)),
         (int)section.Integer("bytes-per-second-min", 240, 1, MebiByte),
-        CorsSettings.Read(section.Section("cors")));
+        CorsSettings.Read(section.Section("cors")),
+        AuthenticationSettings.Read(section, hasSchemes));
 }

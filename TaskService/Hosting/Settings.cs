@@ -57,13 +57,16 @@ internal sealed record Settings(
     {
         var problems = new ConfigProblems();
         var map = YamlConfig.Read(file, text, environment, problems);
+        AuthenticationSettings.Expand(map);
         EnvironmentConfig.Apply(map, environment, problems);
         ApplyCommandLine(map, options, problems);
+        AuthenticationSettings.Expand(map);
         ListenConfig.Settle(map);
 
         var root = new ConfigSection("", map, file, problems);
         var service = ServiceSettings.Read(root.Section("service"));
-        var http = HttpSettings.Read(root.Section("http"));
+        var http = HttpSettings.Read(
+            root.Section("http"), hasSchemes: root.Find(root.KeyOf("Authentication")) is not null);
         var logging = LoggingSettings.Read(root.Section("logging"), options.Debug);
         var telemetry = TelemetrySection.Read(root.Section("telemetry"), service.Name, logging);
         var operations = OperationsSettings.Read(

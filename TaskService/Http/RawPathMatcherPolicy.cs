@@ -127,7 +127,7 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
             new EndpointMetadataCollection([
                 .. first.Metadata.GetOrderedMetadata<ICorsMetadata>(), .. first.Metadata.GetOrderedMetadata<OnPort>(),
                 .. first.Metadata.GetOrderedMetadata<IExcludeFromDescriptionMetadata>(),
-                Unlimited.Metadata, ApiResult.Marker,
+                Unlimited.Metadata, OpenToAll.Metadata, ApiResult.Marker,
                 new RouteName(EndpointMethods.RouteOf(first))]),
             $"other methods of {first.DisplayName}");
     }

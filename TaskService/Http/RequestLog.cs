@@ -21,7 +21,7 @@ internal sealed class RequestLog(ILogger logger, string serviceName)
         StringComparer.Ordinal,
         [
             "req_id", "method", "uri", "ip", "reason", LogEvent.Message, "status", "time_ms", LogEvent.Trace, "route",
-            "bytes", "user_agent", "trace_id", "scheme",
+            "bytes", "user_agent", "trace_id", "scheme", "user",
         ]);
 
     [ThreadStatic]
@@ -71,6 +71,10 @@ internal sealed class RequestLog(ILogger logger, string serviceName)
         fields.Append("route", outcome.Route);
         fields.Append("bytes", outcome.BodyBytes);
         fields.Append("user_agent", http.Request.Headers.UserAgent is [{ } agent, ..] ? Text(agent) : null);
+        if (RequestUser.Of(http) is { } user)
+        {
+            fields.Append("user", user);
+        }
         fields.Append("trace_id", operation.TraceId);
         if (http.Request.IsHttps)
         {

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
@@ -30,8 +29,6 @@ internal sealed class OperationsAccess(
         OperationsFeatures.Statistics,
     ];
 
-    private const string KeyHeader = "X-API-Key";
-    private const string BearerPrefix = "Bearer ";
     private const string QueryParameter = "secret";
 
     // After too many failures; null otherwise.
@@ -70,7 +67,7 @@ internal sealed class OperationsAccess(
         {
             return Task.FromResult(AuthenticateResult.NoResult());
         }
-        var client = ClientOf(Context.Connection.RemoteIpAddress);
+        var client = ClientAddress.Of(Context.Connection.RemoteIpAddress);
         var opens = OperationsFeatures.None;
         using (var lease = Options.Failures.AttemptAcquire(client, permitCount: 0))
         {
@@ -79,7 +76,7 @@ internal sealed class OperationsAccess(
         }
         if (refusedFor is null)
         {
-            var hash = SHA256.HashData(Encoding.Latin1.GetBytes(secret));
+            var hash = RequestSecret.HashOf(secret);
             foreach (var known in Options.Operations.Secrets)
             {
                 opens |= CryptographicOperations.FixedTimeEquals(hash, known.Hash) ? known.Opens : 0;
@@ -117,34 +114,13 @@ internal sealed class OperationsAccess(
     /// <summary>The secret as it was sent; null when there is none.</summary>
     private string? Secret()
     {
-        if (Request.Headers[KeyHeader] is [{ Length: > 0 } key, ..])
+        if (RequestSecret.Of(Request.Headers) is { } secret)
         {
-            return key;
-        }
-        if (Request.Headers.Authorization is [{ } value, ..]
-            && value.StartsWith(BearerPrefix, StringComparison.OrdinalIgnoreCase))
-        {
-            return value[BearerPrefix.Length..].Trim();
+            return secret;
         }
         return Options.Operations.IsSecretInQuery && Request.Query[QueryParameter] is [{ Length: > 0 } inQuery, ..]
             ? Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(inQuery))
             : null;
-    }
-
-    /// <summary>Whose failures are counted together: a host has a whole /64 of IPv6 (RFC 4291 section 2.5.1).</summary>
-    private static IPAddress ClientOf(IPAddress? address)
-    {
-        if (address is null)
-        {
-            return IPAddress.None;
-        }
-        if (address.AddressFamily != AddressFamily.InterNetworkV6 || address.IsIPv4MappedToIPv6)
-        {
-            return address.MapToIPv6();
-        }
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
     }
 
     private static string? OnlyOther(AuthenticationOptions authentication)
