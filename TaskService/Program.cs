@@ -37,6 +37,7 @@ public sealed class Program
             builder.Services.AddSingleton<TodoListService>();
             builder.Services.AddCorsPolicy(settings.Http.Cors);
             builder.Services.AddApiAuthentication(settings.Http.Authentication);
+            builder.Services.AddRateLimit(settings.Http.RateLimit);
             builder.Services.AddHealthChecks().AddCheck<StorageHealthCheck>("storage");
             builder.Services.AddSingleton(telemetry).AddSingleton(settings.Service).AddOperations(settings.Operations);
 

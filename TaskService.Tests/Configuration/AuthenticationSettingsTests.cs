@@ -4,7 +4,7 @@ using TaskService.Hosting;
 
 namespace TaskService.Tests.Configuration;
 
-/// <summary><c>http.authentication</c>: its forms, and what cannot be meant.</summary>
+/// <summary><c>http.authentication</c> and <c>http.rate-limit</c>: their forms, and what cannot be meant.</summary>
 public sealed class AuthenticationSettingsTests
 {
     private const string Secret = "s3cretCanary-s3cretCanary";
@@ -40,6 +40,10 @@ public sealed class AuthenticationSettingsTests
         "authentication.key: must be at least 32 bytes in base64, such as dotnet user-jwts key shows")]
     [InlineData("authentication: { type: jwt, key: AAAA, issuer: a, audience: b }", "authentication.key: must be at ")]
     [InlineData("authentication: { type: jwt, kye: a }", "authentication.kye: unknown key (did you mean \"key\"?)", 1)]
+    [InlineData("rate-limit: { burst: 5 }", "rate-limit.requests-per-second: is missing beside burst")]
+    [InlineData("rate-limit: { requests-per-second: -1 }", "rate-limit.requests-per-second: must be a number from 0 ")]
+    [InlineData("rate-limit: { requests-per-second: 1000, burst: 99 }", "rate-limit.burst: must be at least 100: ")]
+    [InlineData("rate-limit: { requests-per-second: 1, by: ip }", "rate-limit.by: \"ip\" is not known (allowed: ad")]
     public void One_that_cannot_be_meant_is_a_problem(string http, string problem, int others = 0)
     {
         var error = Assert.Throws<ConfigException>(() => Read(http));

@@ -30,7 +30,7 @@ public sealed partial class HttpDocumentTests
     {
         using var directory = new TemporaryDirectory();
         var sessions = WithSettings().Matches(Document);
-        Assert.Equal(2, sessions.Count);
+        Assert.Equal(3, sessions.Count);
         foreach (var groups in sessions.Select(session => session.Groups))
         {
             await using var service = await RunningService.StartAsync(http: groups[1].Value);

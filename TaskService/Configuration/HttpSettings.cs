@@ -18,6 +18,7 @@ namespace TaskService.Configuration;
 /// <param name="BytesPerSecondMin">Of a body on its way, in both directions, after five seconds.</param>
 /// <param name="Cors">Pages of which other origins may use the API.</param>
 /// <param name="Authentication">Who may use the API.</param>
+/// <param name="RateLimit">How often each client may.</param>
 internal sealed record HttpSettings(
     bool Docs,
     bool ServerTiming,
@@ -32,7 +33,8 @@ internal sealed record HttpSettings(
     TimeSpan IdleTimeMax,
     int BytesPerSecondMin,
     CorsSettings Cors,
-    AuthenticationSettings Authentication)
+    AuthenticationSettings Authentication,
+    RateLimitSettings RateLimit)
 {
     private const int MebiByte = 1024 * 1024;
 
@@ -52,5 +54,6 @@ internal sealed record HttpSettings(
         TimeSpan.FromMilliseconds(section.Integer("idle-time-max-ms", 120_000, 1, 3_600_000)),
         (int)section.Integer("bytes-per-second-min", 240, 1, MebiByte),
         CorsSettings.Read(section.Section("cors")),
-        AuthenticationSettings.Read(section, hasSchemes));
+        AuthenticationSettings.Read(section, hasSchemes),
+        RateLimitSettings.Read(section.Section("rate-limit")));
 }

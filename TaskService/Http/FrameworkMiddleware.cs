@@ -36,8 +36,9 @@ internal static class FrameworkMiddleware
         UseIf("Microsoft.AspNetCore.Cors.Infrastructure", () => UseCors(app));
         app.Use(limit);
         UseIf("Microsoft.AspNetCore.Authentication", () => UseAuthentication(app));
-        UseIf("Microsoft.AspNetCore.Authorization", () => UseAuthorization(app));
+        // Before what refuses strangers, so that their requests count as well.
         UseIf("Microsoft.AspNetCore.RateLimiting", () => UseRateLimiter(app));
+        UseIf("Microsoft.AspNetCore.Authorization", () => UseAuthorization(app));
         UseIf("Microsoft.AspNetCore.Http.Timeouts", () => app.UseRequestTimeouts());
         UseIf("Microsoft.AspNetCore.OutputCaching", () => UseOutputCache(app));
 

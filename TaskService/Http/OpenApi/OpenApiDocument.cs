@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http.Json;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Options;
 
@@ -33,6 +34,7 @@ internal sealed partial class OpenApiDocument
     private readonly OpenApiComponents components;
     private readonly OpenApiSchemas schemas;
     private readonly OpenApiSecurity security;
+    private readonly bool hasRateLimit;
     private readonly HashSet<string> ids = [];
 
     private OpenApiDocument(IServiceProvider services)
@@ -47,6 +49,7 @@ internal sealed partial class OpenApiDocument
         schemas = new OpenApiSchemas(
             services.GetRequiredService<IOptions<JsonOptions>>().Value.SerializerOptions, components.Schemas);
         security = new OpenApiSecurity(services);
+        hasRateLimit = services.GetRequiredService<IOptions<RateLimiterOptions>>().Value.GlobalLimiter is not null;
     }
 
     /// <param name="services">Those of the application, whose endpoints are all mapped.</param>
@@ -166,7 +169,8 @@ internal sealed partial class OpenApiDocument
                 continue;
             }
             var route = endpoint.RoutePattern.RawText?.TrimStart('/');
-            var operation = new OpenApiOperation(method, path, endpoint, explored[(method, route)].FirstOrDefault());
+            var operation = new OpenApiOperation(
+                method, path, endpoint, explored[(method, route)].FirstOrDefault(), hasRateLimit);
             tags.AddRange(operation.Tags);
 #pragma warning disable CA1308 // OpenAPI writes methods in lower case.
             result[method.ToLowerInvariant()] = operation.ToJson(

@@ -13,8 +13,9 @@ namespace TaskService.Http.OpenApi;
 /// <param name="path">With names of parameters, such as <c>/orders/{id}</c>.</param>
 /// <param name="endpoint">Its metadata may have an <see cref="EndpointDescription"/>.</param>
 /// <param name="explored">Null for a handler that takes an HttpContext and no more.</param>
+/// <param name="hasRateLimit">Whether the service limits the rate of all requests.</param>
 internal sealed class OpenApiOperation(
-    string method, string path, RouteEndpoint endpoint, ApiDescription? explored)
+    string method, string path, RouteEndpoint endpoint, ApiDescription? explored, bool hasRateLimit)
 {
     private const string Json = "application/json";
 
@@ -28,6 +29,8 @@ internal sealed class OpenApiOperation(
 
     /// <summary>Whether its responses are those of <see cref="ResultWriter"/>.</summary>
     private bool IsApiResult => metadata.GetMetadata<ApiResult.ResultMarker>() is not null;
+
+    private bool IsRateLimited => hasRateLimit && metadata.GetMetadata<Unlimited>() is null;
 
     /// <summary>Those of the metadata, or else the first segment of the path.</summary>
     public IReadOnlyList<string> Tags => metadata.GetMetadata<ITagsMetadata>()?.Tags is { Count: > 0 } tags
@@ -227,6 +230,10 @@ internal sealed class OpenApiOperation(
         {
             responses.Add(StatusCodes.Status401Unauthorized, "", ["WWW-Authenticate"]);
         }
+        if (IsRateLimited)
+        {
+            responses.Add(StatusCodes.Status429TooManyRequests, "", ["Retry-After"]);
+        }
         return responses.ToJson();
     }
 
@@ -292,8 +299,8 @@ internal sealed class OpenApiOperation(
                     StatusCodes.Status415UnsupportedMediaType,
                 ]
                 : Array.Empty<int>(),
-            .. metadata.GetMetadata<EnableRateLimitingAttribute>() is null
-                ? Array.Empty<int>() : [StatusCodes.Status429TooManyRequests],
+            .. IsRateLimited || metadata.GetMetadata<EnableRateLimitingAttribute>() is not null
+                ? [StatusCodes.Status429TooManyRequests] : Array.Empty<int>(),
         ];
         foreach (var status in statuses)
         {
