@@ -324,7 +324,8 @@ public sealed class ConfigTests
             [
                 "--service:pre-stop-delay-ms: service.pre-stop-delay-ms: must be a whole number from 0 to 600000, "
                     + "not \"x\"",
-                "--nothing:there: nothing: unknown key (allowed: service, http, logging, telemetry, task-db, Kestrel)",
+                "--nothing:there: nothing: unknown key (allowed: service, http, logging, telemetry, operations, "
+                    + "task-db, Kestrel)",
             ],
             error.Problems);
         var mended = new CommandLineOptions(Settings: new Dictionary<string, string> { ["service:name"] = "third" });

@@ -108,7 +108,8 @@ public sealed class OtherSectionTests
 
     [Fact]
     public void A_section_that_no_line_names_stays_an_unknown_key() => Assert.Equal(
-        "c.yaml:2: other: unknown key (allowed: service, http, logging, telemetry, task-db, Kestrel, search)",
+        "c.yaml:2: other: unknown key (allowed: service, http, logging, telemetry, operations, task-db, Kestrel,"
+        + " search)",
         Assert.Single(Assert.Throws<ConfigException>(() => Read($"{Memory}other: {{ a: 1 }}")).Problems));
 
     [Fact]

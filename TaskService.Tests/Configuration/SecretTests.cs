@@ -52,6 +52,7 @@ public sealed class SecretTests
         "telemetry.exporters.statsd.prefix", "telemetry.exporters.statsd.tags",
         "telemetry.exporters.statsd.packet-bytes-max", "telemetry.exporters.*.protocol",
         "telemetry.exporters.otlp.temporality", "telemetry.exporters.*.compression",
+        "operations.base-path", "operations.port", "operations.secret-in-query", "operations.meters",
         "task-db.fs", "task-db.sqlite", "task-db.postgres.pool-size", "task-db.postgres.command-timeout",
         "task-db.postgres.force-primary", "task-db.postgres.force-replica",
         "task-db.postgres.read-your-writes-wait-max-ms", "task-db.postgres.request-id-in-application-name",

@@ -76,7 +76,7 @@ internal sealed record OperationsSettings(
         var secrets = new List<OperationsSecret>();
         foreach (var (setting, opens) in Settings)
         {
-            var text = section.Text(setting, "", _ => "***");
+            var text = section.Text(setting, "", given => given.Length == 0 ? "" : "***");
             if (text is "0" || ConfigSection.ParseFlag(text) is false)
             {
                 off |= opens;
