@@ -13,8 +13,10 @@ namespace TaskService;
 /// <summary>The contents page: settings, telemetry, store, pipeline, endpoints, run.</summary>
 public sealed class Program
 {
-    public static Task<int> Main(string[] args) => CommandLine.RunAsync(
-        args, options => TodoListHost.RunAsync(options, AddSections, Application()), StoreCopy.RunAsync);
+    public static Task<int> Main(string[] args) => RunAsync(args, Application());
+
+    internal static Task<int> RunAsync(string[] args, BuildApplication build) => CommandLine.RunAsync(
+        args, options => TodoListHost.RunAsync(options, AddSections, build), StoreCopy.RunAsync);
 
     /// <summary>Sections of the configuration that are no settings of the service: docs/configuration.md.</summary>
     internal static OtherSections AddSections(OtherSections settings) => settings

@@ -6,7 +6,8 @@ namespace TaskService.Tests.Support;
 /// <summary>
 /// A copy of the repository, without what Git ignores, in which a section of a document is carried out. A block of code
 /// belongs to the file that the text above it names last, in backticks: <c>diff</c> changes the file, <c>sh</c> has the
-/// commands <c>rm</c>, <c>cp -r</c> and <c>dotnet</c>, any other language is the text of a new file.
+/// commands <c>rm</c>, <c>mkdir</c>, <c>mv</c>, <c>cp -r</c> and <c>dotnet</c>, any other language is the text of a new
+/// file.
 /// </summary>
 internal sealed class TreeCopy : IDisposable
 {
@@ -128,8 +129,13 @@ internal sealed class TreeCopy : IDisposable
                 Array.ForEach(folders, folder => Directory.Delete(PathOf(folder), recursive: true));
                 break;
             case ["rm", .. var files]:
-                Assert.All(files, file => Assert.True(File.Exists(PathOf(file)), $"there is no {file}"));
-                Array.ForEach(files, file => File.Delete(PathOf(file)));
+                Array.ForEach(files, file => Array.ForEach(Files(file), File.Delete));
+                break;
+            case ["mkdir", var folder]:
+                Directory.CreateDirectory(PathOf(folder));
+                break;
+            case ["mv", var from, var to]:
+                Move(from, PathOf(to));
                 break;
             case ["cp", "-r", var from, var to]:
                 CopyFolder(PathOf(from), PathOf(to));
@@ -138,6 +144,30 @@ internal sealed class TreeCopy : IDisposable
                 Assert.Fail($"a document may not run: {string.Join(' ', command)}");
                 break;
         }
+    }
+
+    /// <param name="from">A folder, which gets a new name; or files, which go into a folder.</param>
+    /// <param name="to">The name or the folder.</param>
+    private void Move(string from, string to)
+    {
+        if (Directory.Exists(PathOf(from)))
+        {
+            Directory.Move(PathOf(from), to);
+            return;
+        }
+        foreach (var file in Files(from))
+        {
+            File.Move(file, System.IO.Path.Combine(to, System.IO.Path.GetFileName(file)));
+        }
+    }
+
+    /// <param name="name">Of a file that must be there, or of several with <c>*</c>.</param>
+    private string[] Files(string name)
+    {
+        var file = PathOf(name);
+        var found = Directory.GetFiles(System.IO.Path.GetDirectoryName(file)!, System.IO.Path.GetFileName(file));
+        Assert.True(found.Length > 0, $"there is no {name}");
+        return found;
     }
 
     private static void CopyFolder(string from, string to)

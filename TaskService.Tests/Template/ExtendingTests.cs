@@ -26,6 +26,7 @@ public sealed class ExtendingTests
     [InlineData("## Add a field", "## Add a storage engine", "## Add an exporter")]
     [InlineData("### PostgreSQL", "### The OTLP exporter", "### The statsd exporter")]
     [InlineData("### SQLite")]
+    [InlineData("### The todo list")]
     public async Task Sections_fit_the_code(params string[] sections)
     {
         using var copy = new TreeCopy();
@@ -68,6 +69,19 @@ public sealed class ExtendingTests
         using var copy = new TreeCopy();
         await copy.ApplyAsync(Document, "### SQLite");
         await AssertIsGoodAsync(copy, $"({AnyEngine}|FullyQualifiedName~.Configuration.|FullyQualifiedName~.Tidy.)");
+    }
+
+    [Fact]
+    [Trait("Suite", "soak")]
+    public async Task The_todo_list_is_deleted_as_described()
+    {
+        using var copy = new TreeCopy();
+        await copy.ApplyAsync(Document, "### The todo list");
+        await AssertIsGoodAsync(
+            copy,
+            $"({AnyEngine}|FullyQualifiedName~.Tasks.|FullyQualifiedName~OpenApiTests|FullyQualifiedName~EntityTests"
+            + "|FullyQualifiedName~TableTests|FullyQualifiedName~ListenTests|FullyQualifiedName~WebApplicationFactory"
+            + "|FullyQualifiedName~.Tidy.)");
     }
 
     /// <param name="copy">With its changes.</param>

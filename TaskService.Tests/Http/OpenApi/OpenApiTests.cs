@@ -170,8 +170,8 @@ public sealed class OpenApiTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("GET", "/tasks", "TaskService/Tasks/TaskRoutes.cs, after .WithName(\"listTasks\")")]
-    [InlineData("DELETE", "/tasks/1", "TaskService/Tasks/TaskRoutes.cs, after .WithName(\"deleteTask\")")]
+    [InlineData("GET", "/tasks", "/Tasks/TaskRoutes.cs, after .WithName(\"listTasks\")")]
+    [InlineData("DELETE", "/tasks/1", "/Tasks/TaskRoutes.cs, after .WithName(\"deleteTask\")")]
     [InlineData("HEAD", "/health/live", "TaskService/Operations/Health.cs, after .WithName(\"live\")")]
     [InlineData("GET", "/nope", "Http/OpenApi/OpenApiDocument.cs")]
     public async Task A_response_that_it_does_not_promise_names_the_file_to_edit(
