@@ -87,7 +87,7 @@ public sealed partial class Operation
 }
 
 /// <summary>A call that is counted and timed, when it ends.</summary>
-public readonly struct OperationCount
+public readonly record struct OperationCount
 {
     private readonly Statistics statistics;
     private readonly string type;

@@ -81,7 +81,7 @@ internal static class ApiAuthentication
         // The canonical line says all of it.
         : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
     {
-        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Authenticate());
+        protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(Find());
 
         protected override Task HandleChallengeAsync(AuthenticationProperties properties)
         {
@@ -92,7 +92,7 @@ internal static class ApiAuthentication
             return Task.CompletedTask;
         }
 
-        private AuthenticateResult Authenticate()
+        private AuthenticateResult Find()
         {
             if (RequestSecret.Of(Request.Headers) is not { } key)
             {
