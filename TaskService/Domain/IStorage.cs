@@ -12,6 +12,9 @@ internal interface IStorage : IAsyncDisposable
     /// <summary>The file or directory of this machine that holds the data; null when none does.</summary>
     string? Place => null;
 
+    /// <summary>Explains statements, once the storage is open; null when the engine has none.</summary>
+    ISqlProfiler? Profiler => null;
+
     /// <summary>
     /// Creates the storage if it is missing, migrates its schema, and loads what the engine keeps in memory. Called
     /// once, before any store is used.

@@ -45,6 +45,7 @@ internal static class OperationsEndpoints
         Map(OperationsFeatures.Debug, DebugEndpoints.MapDebug);
         Map(OperationsFeatures.Statistics, MetricsEndpoint.MapMetrics);
         Map(OperationsFeatures.Statistics, RequestsEndpoint.MapRequests);
+        Map(OperationsFeatures.SqlProfiler, SqlProfilerEndpoint.MapSqlProfiler);
 
         void Map(OperationsFeatures feature, Action<IEndpointRouteBuilder> map)
         {

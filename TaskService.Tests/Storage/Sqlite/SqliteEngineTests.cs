@@ -234,7 +234,7 @@ public sealed class SqliteEngineTests() : StoreContract("sqlite")
         new(key, 1, id, Some.Task().Version, created);
 
     private TaskStore New() =>
-        new(new SqliteEngine(DatabaseFile, import: null, NullLogger<SqliteEngine>.Instance));
+        new(new SqliteEngine(DatabaseFile, import: null, NullLoggerFactory.Instance));
 
     private async Task<TaskStore> OpenAsync()
     {

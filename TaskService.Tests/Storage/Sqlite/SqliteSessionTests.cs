@@ -117,7 +117,7 @@ public sealed class SqliteSessionTests : IDisposable
         var store = new TaskStore(new SqliteEngine(
             directory.File("tasks.db"),
             import: null,
-            Microsoft.Extensions.Logging.Abstractions.NullLogger<SqliteEngine>.Instance));
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance));
         await store.OpenAsync(CancellationToken.None);
         return store;
     }

@@ -16,7 +16,7 @@ public sealed class SqliteTableTests() : TableContract("schema/sqlite", type => 
     {
         using var directory = new TemporaryDirectory();
         var file = directory.File("schema.db");
-        await using (var engine = new SqliteEngine(file, import: null, NullLogger<SqliteEngine>.Instance))
+        await using (var engine = new SqliteEngine(file, import: null, NullLoggerFactory.Instance))
         {
             await engine.OpenAsync(CancellationToken.None);
         }

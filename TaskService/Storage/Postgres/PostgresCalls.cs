@@ -5,6 +5,7 @@ using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 using TaskService.Domain;
+using TaskService.Storage.Sql;
 using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Postgres;
@@ -45,6 +46,9 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         name = ToName(serviceName);
         logger = loggers.CreateLogger<PostgresEngine>();
         servers = new PostgresServers(settings, name, loggers);
+        var explain = new PostgresExplain(settings, name);
+        Profiler = new(
+            (_, read, cancel) => explain.ExplainAsync(read.Query, read.UsesReplica, cancel), loggers);
         replicaReads = new(finds => FindAsync(finds, usesReplica: true), lingerTurns: 3);
         primaryReads = new(finds => FindAsync(finds, usesReplica: false), lingerTurns: 3);
         // No linger: a commit waits for the disk, and the next batch fills meanwhile.
@@ -52,6 +56,8 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
     }
 
     public bool HasReplica => servers.HasReplica;
+
+    public SqlProfiler<(PostgresQuery Query, bool UsesReplica)> Profiler { get; }
 
     /// <summary>Reads rows from a replica if the request may, else from the primary.</summary>
     /// <param name="query">Gets the rows.</param>
@@ -69,6 +75,7 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
         using var operation = Operation.Start(".sql");
         operation.Set("query", query.Sql);
+        Profiler.Offer(query.Sql, (query, usesReplica));
         try
         {
             cancel.ThrowIfCancellationRequested();
@@ -88,7 +95,11 @@ internal sealed partial class PostgresCalls : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => servers.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await Profiler.DisposeAsync();
+        await servers.DisposeAsync();
+    }
 
     /// <summary>Sanitizes a text for <c>application_name</c>.</summary>
     private static string ToName(string text)

@@ -39,6 +39,8 @@ internal sealed class PostgresEngine(
 
     public IReadOnlyList<StorageCheck> Checks { get; } = new PostgresChecks(settings, serviceName).All;
 
+    public ISqlProfiler Profiler => calls.Profiler;
+
     // The reasons why changes are not accepted, one per row. A missing table is an error.
     private string SelectProblems =>
         "SELECT 'its transactions are read-only' WHERE current_setting('transaction_read_only')::bool UNION ALL"
@@ -90,17 +92,10 @@ internal sealed class PostgresEngine(
     private async Task MigrateAsync(CancellationToken cancel)
     {
         // A connection of its own, with a longer timeout for large migrations.
-        var server = new NpgsqlConnectionStringBuilder(settings.Primary.ConnectionString)
-        {
-            Pooling = false,
-            CommandTimeout = MigrationSecondsMax,
-            // At the start no request is waiting, and the machine may be busy.
-            Timeout = Math.Max(settings.Primary.Timeout, ConnectSecondsMax),
-        };
-        if (!PostgresSettings.IsOneServer(server))
-        {
-            server.TargetSessionAttributes = "primary";
-        }
+        var server = PostgresSettings.Unpooled(settings.Primary, "primary");
+        server.CommandTimeout = MigrationSecondsMax;
+        // At the start no request is waiting, and the machine may be busy.
+        server.Timeout = Math.Max(settings.Primary.Timeout, ConnectSecondsMax);
         await using var connection = new NpgsqlConnection(server.ConnectionString);
         await connection.OpenAsync(cancel);
         if (connection.PostgresParameters["server_encoding"] is not "UTF8" and var encoding)

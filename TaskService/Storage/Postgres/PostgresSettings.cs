@@ -53,6 +53,19 @@ internal sealed record PostgresSettings(
     public static bool IsOneServer(NpgsqlConnectionStringBuilder server) =>
         !server.Host!.Contains(',', StringComparison.Ordinal);
 
+    /// <summary>For a connection beside the pools.</summary>
+    /// <param name="server">Of one or more hosts.</param>
+    /// <param name="target">Which of several hosts, such as <c>primary</c>.</param>
+    public static NpgsqlConnectionStringBuilder Unpooled(NpgsqlConnectionStringBuilder server, string target)
+    {
+        var own = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Pooling = false };
+        if (!IsOneServer(own))
+        {
+            own.TargetSessionAttributes = target;
+        }
+        return own;
+    }
+
     private static string WithoutHosts(NpgsqlConnectionStringBuilder server) =>
         new NpgsqlConnectionStringBuilder(server.ConnectionString) { Host = "", Port = 1 }.ConnectionString;
 

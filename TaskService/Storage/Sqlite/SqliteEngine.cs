@@ -14,10 +14,10 @@ namespace TaskService.Storage.Sqlite;
 /// </summary>
 /// <param name="file">Created if it is missing.</param>
 /// <param name="import">Imports data of before there was a schema; null for none.</param>
-/// <param name="logger">Gets rows that are not served, and abandoned writes that failed.</param>
+/// <param name="loggers">For rows that are not served, abandoned writes that failed, and the plans of queries.</param>
 /// <param name="isReadOnly">As <see cref="StoreSetup.IsReadOnly"/>.</param>
 internal sealed class SqliteEngine(
-    string file, ISqliteImport? import, ILogger<SqliteEngine> logger, bool isReadOnly = false) : IEngine
+    string file, ISqliteImport? import, ILoggerFactory loggers, bool isReadOnly = false) : IEngine
 {
     private const string HasMigrations =
         "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations')";
@@ -29,6 +29,7 @@ internal sealed class SqliteEngine(
         "taskservice.storage.rows.not_served", "{row}", "Rows that broke a rule of the domain when they were read.");
 
     private readonly string path = Path.GetFullPath(file);
+    private readonly ILogger logger = loggers.CreateLogger<SqliteEngine>();
     private readonly List<(string Find, string InsertCopy, string Delete)> probes = [];
     // By the table of the parent, a statement that finds a child.
     private readonly List<(string Parent, string FindChild)> children = [];
@@ -41,6 +42,8 @@ internal sealed class SqliteEngine(
     public string Place => path;
 
     public IReadOnlyList<StorageCheck> Checks => [new("migrations", 2, CheckMigrationsAsync)];
+
+    public ISqlProfiler? Profiler => readers?.Profiler;
 
     public SqliteKeys Keys { get; } = new();
 
@@ -55,8 +58,7 @@ internal sealed class SqliteEngine(
         {
             section.Problem(key, "must name a file");
         }
-        return setup => new SqliteEngine(
-            file, import, setup.Loggers.CreateLogger<SqliteEngine>(), setup.IsReadOnly);
+        return setup => new SqliteEngine(file, import, setup.Loggers, setup.IsReadOnly);
     }
 
     public IStore<T> Store<T>(Entity<T> entity)
@@ -83,12 +85,13 @@ internal sealed class SqliteEngine(
             }
             (session, var identity) = SqliteFileIdentity.Open(path, isReadOnly);
             await (isReadOnly ? CheckSourceAsync(session) : MigrateAsync(session, identity, cancel));
-            readers = new SqliteReaders(path, identity, isReadOnly);
+            readers = new SqliteReaders(path, identity, isReadOnly, loggers);
             if (isReadOnly)
             {
                 session.Dispose();
                 return;
             }
+            session.Profiler = readers.Profiler;
             writer = new SqliteWriter(session, identity, path, logger);
             writer.Start();
         }

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using TaskService.Storage.Sql;
 
 namespace TaskService.Storage.Sqlite;
 
@@ -22,9 +24,12 @@ internal sealed class SqliteReaders : IAsyncDisposable
     /// <param name="path">Of the file.</param>
     /// <param name="identity">Of the file that is open already.</param>
     /// <param name="isReadOnly">As in <see cref="SqliteSession"/>.</param>
-    public SqliteReaders(string path, SqliteFileIdentity identity, bool isReadOnly)
+    /// <param name="loggers">For the plans of queries.</param>
+    public SqliteReaders(string path, SqliteFileIdentity identity, bool isReadOnly, ILoggerFactory loggers)
     {
         (this.path, this.identity, this.isReadOnly) = (path, identity, isReadOnly);
+        Profiler = new(
+            (sql, set, cancel) => ReadAsync(session => session.Explain(sql, set), cancel).AsTask(), loggers);
         try
         {
             for (var i = 0; i < ItemsMax; i++)
@@ -38,6 +43,9 @@ internal sealed class SqliteReaders : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Explains the queries of all connections.</summary>
+    public SqlProfiler<Action<DbCommand>> Profiler { get; }
 
     /// <param name="read">Reads; its result must not need the connection, which returns to the pool.</param>
     /// <param name="cancel">Cancels the wait for a free connection.</param>
@@ -72,6 +80,7 @@ internal sealed class SqliteReaders : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await Profiler.DisposeAsync();
         for (var i = 0; i < ItemsMax; i++)
         {
             await free.WaitAsync();
@@ -91,7 +100,7 @@ internal sealed class SqliteReaders : IAsyncDisposable
     {
         // The session checks after it has opened; this saves opening it at all.
         identity.ThrowIfMoved();
-        var session = new SqliteSession(path, identity, isReadOnly);
+        var session = new SqliteSession(path, identity, isReadOnly) { Profiler = Profiler };
         session.Run("PRAGMA query_only = ON");
         return session;
     }

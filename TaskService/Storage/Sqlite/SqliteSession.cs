@@ -2,6 +2,7 @@ using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 using TaskService.Domain;
+using TaskService.Storage.Sql;
 using TaskService.Telemetry.Operations;
 
 namespace TaskService.Storage.Sqlite;
@@ -53,6 +54,9 @@ internal sealed class SqliteSession : IDisposable
 
     public SqliteConnection Connection { get; }
 
+    /// <summary>Gets the queries; null for none.</summary>
+    public SqlProfiler<Action<DbCommand>>? Profiler { get; set; }
+
     /// <summary>Executes a statement that is not cached, such as a setting.</summary>
     public void Run(string sql)
     {
@@ -103,6 +107,7 @@ internal sealed class SqliteSession : IDisposable
     {
         using var operation = Operation.Start(".sql");
         operation.Set("query", sql);
+        Profiler?.Offer(sql, set);
         var count = 0;
         try
         {
@@ -125,6 +130,25 @@ internal sealed class SqliteSession : IDisposable
         {
             operation.Set("row_count", count);
         }
+    }
+
+    /// <summary>The plan of a query, which is not executed: a line a step, indented below the one that it belongs
+    /// to.</summary>
+    public IReadOnlyList<string> Explain(string sql, Action<DbCommand> set)
+    {
+        using var command = Connection.CreateCommand();
+        command.CommandText = $"EXPLAIN QUERY PLAN {sql}";
+        set(command);
+        using var steps = command.ExecuteReader();
+        var lines = new List<string>();
+        var depths = new Dictionary<long, int>();
+        while (steps.Read())
+        {
+            var depth = depths.GetValueOrDefault(steps.GetInt64(1));
+            depths[steps.GetInt64(0)] = depth + 1;
+            lines.Add($"{new string(' ', depth * 2)}{steps.GetString(3)}");
+        }
+        return lines;
     }
 
     public void Dispose()
