@@ -16,7 +16,10 @@ public sealed class Program
     public static Task<int> Main(string[] args) => RunAsync(args, Application());
 
     internal static Task<int> RunAsync(string[] args, BuildApplication build) => CommandLine.RunAsync(
-        args, options => TodoListHost.RunAsync(options, AddSections, build), StoreCopy.RunAsync);
+        args,
+        options => TodoListHost.RunAsync(options, AddSections, build),
+        StoreCopy.RunAsync,
+        options => StatsDb.RunAsync(options, AddSections, Console.Out));
 
     /// <summary>Sections of the configuration that are no settings of the service: docs/configuration.md.</summary>
     internal static OtherSections AddSections(OtherSections settings) => settings

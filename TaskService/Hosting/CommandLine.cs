@@ -34,12 +34,19 @@ internal delegate Task<int> Copy(string from, string to, TextWriter output, IPro
 internal static class CommandLine
 {
     /// <summary>
-    /// Calls <paramref name="run"/>, or <paramref name="copy"/> when that is asked for, unless the command line is
-    /// wrong or asks for help or the version.
+    /// Calls <paramref name="run"/>, or the function of the command that is given, unless the command line is wrong or
+    /// asks for help or the version.
     /// </summary>
     /// <returns>The exit code.</returns>
-    public static Task<int> RunAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy) =>
-        ExitCodes.GuardAsync(() => InvokeAsync(args, run, copy));
+    public static Task<int> RunAsync(
+        string[] args,
+        Func<CommandLineOptions, Task<int>> run,
+        Copy copy,
+        Func<StatsDbOptions, Task<int>> statsDb) =>
+        ExitCodes.GuardAsync(() => InvokeAsync(
+            args,
+            run,
+            settings => [CopyCommand(copy), VersionsCommand(), StatsDbOptions.Command(settings, statsDb)]));
 
     /// <summary>Writes the settings, where that is the option, and to standard error those that are ignored.</summary>
     /// <returns>The exit code.</returns>
@@ -53,26 +60,25 @@ internal static class CommandLine
         return ExitCodes.Fine;
     }
 
-    private static Task<int> InvokeAsync(string[] args, Func<CommandLineOptions, Task<int>> run, Copy copy)
+    private static Task<int> InvokeAsync(
+        string[] args,
+        Func<CommandLineOptions, Task<int>> run,
+        Func<Dictionary<string, string>, IEnumerable<Command>> commands)
     {
         var (settings, others) = Split(args);
         // The usual start, which does not wait for the compilation of the parser: a ninth of all methods.
         return others is [] or ["--config" or "-c", [not '-', ..]]
             ? run(new CommandLineOptions(others.LastOrDefault(), Settings: settings))
-            : ParseAsync(settings, others, run, copy);
+            : ParseAsync(settings, others, run, commands);
     }
 
     private static async Task<int> ParseAsync(
         Dictionary<string, string> settings,
         List<string> others,
         Func<CommandLineOptions, Task<int>> run,
-        Copy copy)
+        Func<Dictionary<string, string>, IEnumerable<Command>> commands)
     {
-        var config = new Option<string?>("--config", "-c")
-        {
-            Description = "The configuration file [default: configs/todoList-local.yaml here, else beside the binary]",
-            HelpName = "FILE",
-        };
+        var config = ConfigOption();
         var port = PortOption();
         var debug = new Option<bool>("--debug", "-d")
         {
@@ -96,8 +102,10 @@ internal static class CommandLine
             new Option<string?>("--contentRoot") { Hidden = true },
             new Option<string?>("--applicationName") { Hidden = true },
         };
-        root.Subcommands.Add(CopyCommand(copy));
-        root.Subcommands.Add(VersionsCommand());
+        foreach (var command in commands(settings))
+        {
+            root.Subcommands.Add(command);
+        }
         root.Directives.Clear();
         root.SetAction((result, _) => run(new CommandLineOptions(
             result.GetValue(config),
@@ -158,6 +166,13 @@ internal static class CommandLine
         bool IsSection(string path) =>
             settings.Keys.Any(key => key.StartsWith($"{path}:", StringComparison.Ordinal));
     }
+
+    /// <summary>The option of all that read a configuration.</summary>
+    public static Option<string?> ConfigOption() => new("--config", "-c")
+    {
+        Description = "The configuration file [default: configs/todoList-local.yaml here, else beside the binary]",
+        HelpName = "FILE",
+    };
 
     private static Option<int?> PortOption()
     {

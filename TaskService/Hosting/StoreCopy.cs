@@ -89,18 +89,10 @@ internal static class StoreCopy
         {
             problems.Add(option, "", "memory ends with this process; choose an engine that keeps tasks");
         }
-        var members = new OrderedDictionary<string, ConfigNode>(StringComparer.Ordinal)
-        {
-            [engine] = value.TrimStart().StartsWith('{')
-                ? YamlConfig.Read(option, value, Variables(), problems)
-                : new ConfigScalar(value.Length == 0 ? null : value, option),
-        };
-        var map = new ConfigMap(option);
-        map.Members.Add("task-db", new ConfigMap(members, option));
-        var root = new ConfigSection("", map, option, problems);
-        var open = StorageEngines.Read(root, "task-db");
-        root.ReportUnknown();
-        return open;
+        ConfigNode settings = value.TrimStart().StartsWith('{')
+            ? YamlConfig.Read(option, value, Variables(), problems)
+            : new ConfigScalar(value.Length == 0 ? null : value, option);
+        return StorageEngines.Read(option, engine, settings, problems);
     }
 
     private static Dictionary<string, string> Variables() => Environment.GetEnvironmentVariables()

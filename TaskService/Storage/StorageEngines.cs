@@ -2,6 +2,7 @@ using TaskService.Configuration;
 using TaskService.Domain;
 using TaskService.Storage.FileSystem;
 using TaskService.Storage.Postgres;
+using TaskService.Storage.Sql;
 using TaskService.Storage.Sqlite;
 using TaskService.Storage.Tasks;
 
@@ -24,6 +25,9 @@ internal interface IEngine : IStorage
     /// <summary>The store of an entity; called once for each, before <see cref="IStorage.OpenAsync"/>.</summary>
     IStore<T> Store<T>(Entity<T> entity)
         where T : class, IContent;
+
+    /// <summary>Its database, for tools; null for an engine without SQL.</summary>
+    SqlDatabase? Database => null;
 }
 
 /// <summary>The storage engines that a configuration can choose from.</summary>
@@ -66,5 +70,22 @@ internal static class StorageEngines
             parent.Problem(key, $"no storage engine is chosen (allowed: {Names})");
         }
         return null;
+    }
+
+    /// <summary>As <see cref="Read(ConfigSection, string)"/>, from an option of the command line.</summary>
+    /// <param name="option">Its name, for messages.</param>
+    /// <param name="engine">Its name in the configuration.</param>
+    /// <param name="value">What stands under the name there.</param>
+    /// <param name="problems">Of the option.</param>
+    public static Func<StoreSetup, IEngine>? Read(
+        string option, string engine, ConfigNode value, ConfigProblems problems)
+    {
+        var members = new OrderedDictionary<string, ConfigNode>(StringComparer.Ordinal) { [engine] = value };
+        var map = new ConfigMap(option);
+        map.Members.Add("task-db", new ConfigMap(members, option));
+        var root = new ConfigSection("", map, option, problems);
+        var open = Read(root, "task-db");
+        root.ReportUnknown();
+        return open;
     }
 }

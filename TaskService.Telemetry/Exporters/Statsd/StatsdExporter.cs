@@ -65,6 +65,20 @@ public sealed class StatsdExporter : IExporter, IMeterExporter, IDisposable
             },
             cancel);
 
+    /// <summary>Sends metrics of a program that keeps none, once.</summary>
+    /// <inheritdoc cref="SendAsync(IReadOnlyList{OperationRecord}, CancellationToken)" path="/exception"/>
+    public ValueTask SendAsync(IReadOnlyList<Metric> metrics, CancellationToken cancel) =>
+        InTurnAsync(
+            async to =>
+            {
+                Fill(metrics);
+                for (var i = 0; i < packets.Count; i++)
+                {
+                    await to.SendAsync(packets[i], cancel);
+                }
+            },
+            cancel);
+
     public TimeSpan MetersInterval => settings.MetersInterval;
 
     /// <summary>Sends the measurements of the meters since the last time.</summary>

@@ -22,7 +22,8 @@ internal sealed class PostgresEngine(
     bool isReadOnly = false,
     bool isMigrateOnly = false) : IEngine
 {
-    private const int MigrationSecondsMax = 3_600;
+    // Of a migration, and of the count of a large table.
+    private const int ToolSecondsMax = 3_600;
     private const int ConnectSecondsMax = 15;
 
     // An arbitrary lock number, so that other programs do not use it by accident.
@@ -40,6 +41,13 @@ internal sealed class PostgresEngine(
     public IReadOnlyList<StorageCheck> Checks { get; } = new PostgresChecks(settings, serviceName).All;
 
     public ISqlProfiler Profiler => calls.Profiler;
+
+    public SqlDatabase Database => new(
+        OpenReadOnlyAsync,
+        "SELECT current_schema()",
+        "SELECT 1 FROM pg_namespace WHERE nspname = @schema",
+        "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            + " WHERE nspname = @schema AND relkind IN ('r', 'p') ORDER BY relname");
 
     // The reasons why changes are not accepted, one per row. A missing table is an error.
     private string SelectProblems =>
@@ -93,7 +101,7 @@ internal sealed class PostgresEngine(
     {
         // A connection of its own, with a longer timeout for large migrations.
         var server = PostgresSettings.Unpooled(settings.Primary, "primary");
-        server.CommandTimeout = MigrationSecondsMax;
+        server.CommandTimeout = ToolSecondsMax;
         // At the start no request is waiting, and the machine may be busy.
         server.Timeout = Math.Max(settings.Primary.Timeout, ConnectSecondsMax);
         await using var connection = new NpgsqlConnection(server.ConnectionString);
@@ -124,6 +132,26 @@ internal sealed class PostgresEngine(
             problems.Add(reader.GetString(0));
         }
         ThrowIfAny(problems);
+    }
+
+    private async Task<DbConnection> OpenReadOnlyAsync(CancellationToken cancel)
+    {
+        var server = PostgresSettings.Unpooled(settings.Replica ?? settings.Primary, "prefer-standby");
+        server.CommandTimeout = ToolSecondsMax;
+        var connection = new NpgsqlConnection(server.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancel);
+            await using var set = new NpgsqlCommand(
+                "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", connection);
+            await set.ExecuteNonQueryAsync(cancel);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
     private static void ThrowIfAny(List<string> problems)

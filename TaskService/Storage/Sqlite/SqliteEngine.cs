@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics.Metrics;
 using Microsoft.Data.Sqlite;
 using TaskService.Configuration;
@@ -44,6 +45,13 @@ internal sealed class SqliteEngine(
     public IReadOnlyList<StorageCheck> Checks => [new("migrations", 2, CheckMigrationsAsync)];
 
     public ISqlProfiler? Profiler => readers?.Profiler;
+
+    public SqlDatabase Database => new(
+        _ => Task.FromResult<DbConnection>(new SqliteSession(path, isReadOnly: true).Connection),
+        "SELECT 'main'",
+        "SELECT 1 FROM pragma_database_list WHERE name = @schema",
+        @"SELECT name FROM pragma_table_list WHERE schema = @schema AND type = 'table'"
+            + @" AND name NOT LIKE 'sqlite\_%' ESCAPE '\' ORDER BY name");
 
     public SqliteKeys Keys { get; } = new();
 
