@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using TaskService.Configuration;
 using TaskService.Operations;
+using TaskService.Storage;
 
 namespace TaskService.Hosting;
 
@@ -46,7 +47,10 @@ internal static class CommandLine
         ExitCodes.GuardAsync(() => InvokeAsync(
             args,
             run,
-            settings => [CopyCommand(copy), VersionsCommand(), StatsDbOptions.Command(settings, statsDb)]));
+            settings =>
+            [
+                CopyCommand(copy), VersionsCommand(), StatsDbOptions.Command(settings, statsDb), GraphCommand(),
+            ]));
 
     /// <summary>Writes the settings, where that is the option, and to standard error those that are ignored.</summary>
     /// <returns>The exit code.</returns>
@@ -226,6 +230,18 @@ internal static class CommandLine
         {
             var given = result.GetRequiredValue(words);
             BuildVersions.Write(Environment.CurrentDirectory, given.Length == 2 ? given[0] : null, given[^1]);
+            return ExitCodes.Fine;
+        });
+        return command;
+    }
+
+    private static Command GraphCommand()
+    {
+        var command = new Command("schema-graph", "Write the tables of this service as a graph for dot, and exit.");
+        command.SetAction(_ =>
+        {
+            Console.Out.Write(SchemaGraph.ToDot(Entities.All));
+            return ExitCodes.Fine;
         });
         return command;
     }
