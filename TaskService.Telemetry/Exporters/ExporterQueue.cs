@@ -80,14 +80,32 @@ public sealed class ExporterQueue : IAsyncDisposable
     /// <summary>Enqueues a record. Never waits, never throws; after closing, the record is dropped.</summary>
     public void Post(OperationRecord record)
     {
-        ArgumentNullException.ThrowIfNull(record);
-        string reason;
-        var recordBytes = record.BytesEstimate;
+        if (TryPost(record))
+        {
+            return;
+        }
         lock (gate)
         {
             produced++;
-            if (closing is null
-                && queue.Count + taken < settings.RecordsMax && bytes + recordBytes <= settings.BytesMax)
+            dropped[DropReason.Closed]++;
+        }
+        drops.Add(1, DropReason.Closed);
+    }
+
+    /// <summary>As <see cref="Post"/>, but a record that comes after closing is left to the caller.</summary>
+    /// <returns>False when it is closed.</returns>
+    internal bool TryPost(OperationRecord record)
+    {
+        ArgumentNullException.ThrowIfNull(record);
+        var recordBytes = record.BytesEstimate;
+        lock (gate)
+        {
+            if (closing is not null)
+            {
+                return false;
+            }
+            produced++;
+            if (queue.Count + taken < settings.RecordsMax && bytes + recordBytes <= settings.BytesMax)
             {
                 queue.Enqueue(record);
                 bytes += recordBytes;
@@ -95,12 +113,12 @@ public sealed class ExporterQueue : IAsyncDisposable
                 {
                     enough.TrySetResult();
                 }
-                return;
+                return true;
             }
-            reason = closing is null ? DropReason.QueueFull : DropReason.Closed;
-            dropped[reason]++;
+            dropped[DropReason.QueueFull]++;
         }
-        drops.Add(1, reason);
+        drops.Add(1, DropReason.QueueFull);
+        return true;
     }
 
     /// <summary>

@@ -7,8 +7,8 @@ namespace TaskService.Telemetry.Logging;
 /// </summary>
 internal sealed class LogFile : LogTarget
 {
-    private readonly LogFileSettings settings;
     private readonly string path;
+    private volatile LogFileSettings settings;
     private FileStream? file;
     private bool isRegular;
 
@@ -42,6 +42,9 @@ internal sealed class LogFile : LogTarget
             throw new IOException($"{what} {settings.Path} cannot be written: {error.Message}", error);
         }
     }
+
+    /// <summary>Sets other limits for the same path, from any thread.</summary>
+    public void Apply(LogFileSettings next) => settings = next;
 
     private bool Rotates => isRegular && settings is { BytesMax: > 0, BackupCount: > 0 };
 

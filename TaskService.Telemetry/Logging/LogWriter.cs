@@ -60,12 +60,26 @@ public sealed class LogWriter : IDisposable
     /// <summary>Buffers a line, which ends with a newline. Never waits, never throws.</summary>
     public void Append(ReadOnlySpan<byte> line)
     {
+        if (!TryAppend(line))
+        {
+            Drop(1);
+        }
+    }
+
+    /// <summary>As <see cref="Append"/>, but a line that comes after closing is left to the caller.</summary>
+    /// <returns>False when it is closed.</returns>
+    internal bool TryAppend(ReadOnlySpan<byte> line)
+    {
         lock (gate)
         {
-            if (closed || length + line.Length > BufferBytesMax)
+            if (closed)
+            {
+                return false;
+            }
+            if (length + line.Length > BufferBytesMax)
             {
                 Drop(1);
-                return;
+                return true;
             }
             if (length + line.Length > filling.Length)
             {
@@ -77,6 +91,7 @@ public sealed class LogWriter : IDisposable
             }
             line.CopyTo(filling.AsSpan(length));
             length += line.Length;
+            return true;
         }
     }
 
