@@ -7,6 +7,20 @@ namespace TaskService.Configuration;
 /// </summary>
 internal sealed class ConfigSource(ConfigMap root) : ConfigurationProvider, IConfigurationSource
 {
+    /// <summary>All values by their paths, secrets as well: to be compared and never shown.</summary>
+    public IReadOnlyDictionary<string, string?> Values
+    {
+        get
+        {
+            var values = new Dictionary<string, string?>();
+            foreach (var (key, below) in root.Members)
+            {
+                AddValues(key, below, values);
+            }
+            return values;
+        }
+    }
+
     /// <summary>Whether two names differ only in hyphens and the case of letters.</summary>
     public static bool IsSameName(string a, string b) => WithoutHyphens(a)
         .Equals(WithoutHyphens(b), StringComparison.OrdinalIgnoreCase);

@@ -23,7 +23,7 @@ internal sealed record Settings(
     TelemetrySettings Telemetry,
     OperationsSettings Operations,
     Func<ILoggerFactory, IEngine> CreateEngine,
-    IConfigurationSource Source,
+    ConfigSource Source,
     OtherSections Others,
     bool Debug,
     string Environment,
@@ -45,6 +45,16 @@ internal sealed record Settings(
         }
         var file = options.ConfigFile ?? FindDefaultFile();
         return Read(file, ConfigFile.ReadText(file), variables, options, addSections);
+    }
+
+    /// <summary>As <see cref="Load"/>, while the service runs.</summary>
+    public static Settings Reload(CommandLineOptions options, Func<OtherSections, OtherSections>? addSections = null)
+    {
+        var file = options.ConfigFile ?? FindDefaultFile();
+        return new FileInfo(file) is { Exists: true, Length: 0 }
+            // To open a pipe would wait for somebody to write it.
+            ? throw new ConfigException([$"{file}: is empty, or a pipe, which can be read only once"])
+            : Load(options, addSections).Settings;
     }
 
     /// <summary>As <see cref="Load"/>, from a text.</summary>

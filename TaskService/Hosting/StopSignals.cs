@@ -4,7 +4,7 @@ namespace TaskService.Hosting;
 
 /// <summary>
 /// SIGTERM, SIGINT and SIGQUIT: the first asks the service to stop, the second ends the process at once. SIGHUP has the
-/// log files opened anew, and ends nothing.
+/// log files opened anew and the configuration read again, and ends nothing.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {

@@ -29,6 +29,7 @@ internal sealed class TodoListHost : IAsyncDisposable
     private readonly IHostApplicationLifetime lifetime;
     private readonly ILogger logger;
     private readonly ILogger exporterLogger;
+    private readonly ConfigReload reload;
     private readonly List<(BackgroundService Service, Task Watch)> background = [];
     private readonly Lazy<Task<string?>> stopped;
     private string? failure;
@@ -45,6 +46,8 @@ internal sealed class TodoListHost : IAsyncDisposable
         var loggers = app.Services.GetRequiredService<ILoggerFactory>();
         logger = loggers.CreateLogger(LoggingSettings.LoggerName);
         exporterLogger = loggers.CreateLogger($"{LoggingSettings.LoggerName}.exporters");
+        reload = new ConfigReload(
+            settings, logs, telemetry, app.Services.GetRequiredService<LogLevels>(), logger);
         stopped = new Lazy<Task<string?>>(StopOnceAsync);
     }
 
@@ -72,7 +75,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         {
             return options.MigrateOnly
                 ? await MigrateAsync(settings, build, Console.Out, signals.First)
-                : await ServeAsync(settings, build, signals);
+                : await ServeAsync(settings, build, signals, () => Settings.Reload(options, addSections));
         }
         catch (OperationCanceledException) when (signals.First.IsCancellationRequested)
         {
@@ -147,11 +150,13 @@ internal sealed class TodoListHost : IAsyncDisposable
     /// <returns>The failure that stopped it or came with stopping, in one line; null when there was none.</returns>
     public Task<string?> StopAsync() => stopped.Value;
 
-    /// <summary>Opens all log files anew, and says so.</summary>
-    public void ReopenLogs()
+    /// <summary>Opens all log files anew, and takes up what can be of the configuration.</summary>
+    /// <param name="load">Reads the configuration.</param>
+    public Task ReloadAsync(Func<Settings> load)
     {
         logs.Reopen();
         Log("LOG FILES REOPENED");
+        return stopping.IsCancellationRequested ? Task.CompletedTask : reload.RunAsync(load);
     }
 
     /// <summary>Completes when something within has stopped the application.</summary>
@@ -196,10 +201,11 @@ internal sealed class TodoListHost : IAsyncDisposable
         }
     }
 
-    private static async Task<int> ServeAsync(Settings settings, BuildApplication build, StopSignals signals)
+    private static async Task<int> ServeAsync(
+        Settings settings, BuildApplication build, StopSignals signals, Func<Settings> load)
     {
         await using var host = await StartAsync(settings, build, signals.First);
-        signals.Hangup = host.ReopenLogs;
+        signals.Hangup = () => _ = host.ReloadAsync(load);
         await Task.WhenAny(signals.WaitAsync(), host.ApplicationStoppingAsync());
         return await host.StopAsync() is { } failure ? await ExitCodes.FailAsync(failure) : ExitCodes.Fine;
     }
@@ -217,6 +223,7 @@ internal sealed class TodoListHost : IAsyncDisposable
             await LogEndedBackgroundServicesAsync();
             Log("SHUTTING DOWN");
             await stopping.CancelAsync();
+            await reload.CloseAsync();
             await Task.Delay(settings.Service.PreStopDelay);
             await StopServicesAsync();
             await telemetry.DisposeAsync();
@@ -348,6 +355,7 @@ internal sealed class TodoListHost : IAsyncDisposable
         await app.DisposeAsync();
         await telemetry.DisposeAsync();
         logs.Dispose();
+        reload.Dispose();
         stopping.Dispose();
     }
 }
