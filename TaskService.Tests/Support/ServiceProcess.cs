@@ -47,7 +47,7 @@ internal sealed class ServiceProcess : IDisposable
 
     public bool HasExited => process.HasExited;
 
-    private static string Binary { get; } = Path.Combine(
+    public static string Binary { get; } = Path.Combine(
         AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "TaskService.exe" : "TaskService");
 
     public static ServiceProcess Start(string directory, params string[] args) =>
