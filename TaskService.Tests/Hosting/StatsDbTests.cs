@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using TaskService.Tests.Storage.Postgres;
+using TaskService.Tests.Storage.Sqlite;
 using TaskService.Tests.Support;
 
 namespace TaskService.Tests.Hosting;

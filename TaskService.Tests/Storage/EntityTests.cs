@@ -1,6 +1,5 @@
 using System.Reflection;
 using TaskService.Domain;
-using TaskService.Hosting;
 using TaskService.Storage;
 using TaskService.Tests.Support;
 
@@ -56,8 +55,7 @@ public sealed class EntityTests
             "task-db: { memory: }\nlogging: { handlers: { console: { type: console, level: none } } }\n");
         var build = Program.Application(builder => builder.Services.AddStorage(
             [ShelfRow.Entity, ShelfRow.Entity], _ => throw new InvalidOperationException("not reached"), null!));
-        Assert.Equal(78, await CommandLine.RunAsync(
-            ["-c", file], options => TodoListHost.RunAsync(options, Program.AddSections, build), StoreCopy.RunAsync));
+        Assert.Equal(78, await Program.RunAsync(["-c", file], build));
     }
 
     [Theory]

@@ -63,7 +63,7 @@ internal sealed record AuthenticationSettings(
         var keys = new List<ApiKey>();
         foreach (var name in section.Keys)
         {
-            var text = section.Text(name, "", _ => "***");
+            var text = section.Text(name, "", ConfigProblems.Masked);
             // As secrets of operations, an empty one is none.
             if (text.Length > 0 && ApiKey.Add(keys, name, text) is { } problem)
             {

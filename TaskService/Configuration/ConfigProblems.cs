@@ -24,6 +24,9 @@ internal sealed partial class ConfigProblems
         WithoutUserInfo(
             string.Concat(text.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c)));
 
+    /// <summary>A secret as it is shown; an empty one is none.</summary>
+    public static string Masked(string secret) => secret.Length == 0 ? "" : "***";
+
     /// <summary>A text that may have URLs in it, without their users and passwords.</summary>
     public static string WithoutUserInfo(string text) => UserInfo().Replace(text, "***");
 

@@ -59,7 +59,7 @@ internal sealed record JwtSettings(string Authority, string Audience, string Iss
 
     private static byte[]? ReadKey(ConfigSection section)
     {
-        var text = section.Text(KeyKey, "", _ => "***");
+        var text = section.Text(KeyKey, "", ConfigProblems.Masked);
         var bytes = new byte[text.Length];
         if (text.Length == 0)
         {

@@ -67,8 +67,9 @@ internal sealed record OperationsSettings(
     /// <param name="root">Has the section.</param>
     /// <param name="ports">Of the service, on which these endpoints are when they have no port of their own.</param>
     /// <param name="tables">Of the entities, which checks of health may name.</param>
+    /// <param name="debug">Whether failures are shown with their stack traces.</param>
     public static OperationsSettings Read(
-        ConfigSection root, IEnumerable<int> ports, IReadOnlyCollection<string> tables)
+        ConfigSection root, IEnumerable<int> ports, IReadOnlyCollection<string> tables, bool debug)
     {
         var section = root.Section(Section);
         var port = ReadPort(section, ports);
@@ -76,7 +77,7 @@ internal sealed record OperationsSettings(
         var secrets = new List<OperationsSecret>();
         foreach (var (setting, opens) in Settings)
         {
-            var text = section.Text(setting, "", given => given.Length == 0 ? "" : "***");
+            var text = section.Text(setting, "", ConfigProblems.Masked);
             if (text is "0" || ConfigSection.ParseFlag(text) is false)
             {
                 off |= opens;
@@ -100,6 +101,7 @@ internal sealed record OperationsSettings(
             HealthCheckSettings.Read(section.Section("health"), tables))
         {
             Meters = section.Texts("meters", TelemetrySection.Meters),
+            HasTraces = debug,
         };
     }
 

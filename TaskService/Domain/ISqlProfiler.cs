@@ -1,8 +1,8 @@
 namespace TaskService.Domain;
 
 /// <summary>
-/// Explains the SELECT statements of a storage engine while it is enabled: the plan of each distinct text, once, goes to
-/// the logger <c>taskservice.sql_profiler</c> at information. It turns itself off after <see cref="TimeMax"/>.
+/// Explains the SELECT statements of a storage engine while it is enabled: the plan of each distinct text, once, goes
+/// to the logger <c>taskservice.sql_profiler</c> at information. It turns itself off after <see cref="TimeMax"/>.
 /// </summary>
 internal interface ISqlProfiler
 {

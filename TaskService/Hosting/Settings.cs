@@ -82,7 +82,8 @@ internal sealed record Settings(
         var operations = OperationsSettings.Read(
             root,
             service.Addresses.Select(address => address.Port),
-            [.. Entities.All.Select(entity => entity.Table)]) with { HasTraces = options.Debug };
+            [.. Entities.All.Select(entity => entity.Table)],
+            options.Debug);
         if (operations.Enabled.HasFlag(OperationsFeatures.Statistics))
         {
             telemetry = telemetry with { Statistics = true };

@@ -174,7 +174,9 @@ internal static class StatsDb
         await statsd.SendAsync([.. gauges, .. errors], CancellationToken.None);
     }
 
-    /// <summary>Replaces the metrics of the job <c>db_counts</c>: see https://github.com/prometheus/pushgateway.</summary>
+    /// <summary>
+    /// Replaces the metrics of the job <c>db_counts</c>: see https://github.com/prometheus/pushgateway.
+    /// </summary>
     private static async Task PushAsync(StatsDbOptions options, Numbers numbers)
     {
         if (options.PushGateway is not { } gateway)
@@ -229,10 +231,10 @@ internal static class StatsDb
         public void Add(IReadOnlyList<string> parts, double value) => Values.Add((parts, value));
 
         /// <summary>Says that a number is missing; the others are still counted.</summary>
-        public Task FailAsync(IReadOnlyList<string> parts, string reason)
+        public async Task FailAsync(IReadOnlyList<string> parts, string reason)
         {
             Errors.Add(parts);
-            return ExitCodes.FailAsync($"{Name(parts)}: {reason}");
+            await ExitCodes.FailAsync($"{Name(parts)}: {reason}");
         }
 
         public async Task TryAsync(IReadOnlyList<string> parts, Func<Task> count)

@@ -1,6 +1,4 @@
-using Npgsql;
 using TaskService.Configuration;
-using TaskService.Domain;
 using TaskService.Storage.Postgres;
 using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
@@ -58,7 +56,7 @@ public sealed class PostgresProfilerTests(PostgresFixture servers) : IClassFixtu
         await using var calls = Calls(database);
         calls.Profiler.Enable();
         calls.Profiler.Offer(sql, (Query(sql), false));
-        await log.LinesAsync("SQL PLAN", 1);
+        Assert.Single(await log.LinesAsync("SQL PLAN", 1));
         await Until.TrueAsync(
             () => servers.Primary.Query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'", database) is 0L,
             "no lock");

@@ -83,7 +83,8 @@ public sealed class SqlProfilerTests : IDisposable
         profiler.Offer("SELECT 7", 7);
         await log.LinesAsync("SQL PLAN", 1);
         var failure = Assert.Single(await log.LinesAsync("SQL PLAN FAILED", 1));
-        Assert.Equal(("WARNING", "SELECT wrong", "below zero"), (failure["level"], failure["statement"], failure["reason"]));
+        Assert.Equal(
+            ("WARNING", "SELECT wrong", "below zero"), (failure["level"], failure["statement"], failure["reason"]));
         Assert.Equal((2, 1L), (profiler.State.Statements, profiler.State.NotExplained));
     }
 

@@ -8,7 +8,9 @@ using TaskService.Telemetry.Operations;
 namespace TaskService.Storage.Sql;
 
 /// <inheritdoc/>
-/// <remarks>Plans are read in the background, one at a time, so that no request waits for one or fails with it.</remarks>
+/// <remarks>
+/// Plans are read in the background, one at a time, so that no request waits for one or fails with it.
+/// </remarks>
 /// <param name="explain">Returns the lines of the plan of a statement, and has no effect on the data.</param>
 /// <param name="loggers">Of which one gets the plans.</param>
 /// <param name="time">The clock; null for that of the system.</param>
