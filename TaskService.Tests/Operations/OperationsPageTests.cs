@@ -9,7 +9,6 @@ namespace TaskService.Tests.Operations;
 public sealed partial class OperationsPageTests
 {
     private const string Secret = "secret: 0123456789abcdef";
-    private const string Quiet = "logging: { handlers: { console: { type: console, level: none } } }";
 
     [Theory]
     [InlineData("/ops", "/ops")]
@@ -98,8 +97,7 @@ public sealed partial class OperationsPageTests
     public async Task On_a_port_of_its_own_it_is_on_no_other_and_in_no_links()
     {
         using var port = new ReservedPort();
-        await using var service = await RunningService.StartAsync(
-            logging: $"operations: {{ {Secret}, port: {port.Number} }}\n{Quiet}");
+        await using var service = await StartAsync($"{Secret}, port: {port.Number}");
         using var client = Browser(service);
         using var hidden = await client.GetAsync(At("/ops/"));
         Assert.Equal(HttpStatusCode.NotFound, hidden.StatusCode);
@@ -123,7 +121,7 @@ public sealed partial class OperationsPageTests
         JsonElement.Parse(await client.GetStringAsync(At("/"))).GetProperty("links");
 
     private static Task<RunningService> StartAsync(string operations) =>
-        RunningService.StartAsync(logging: $"operations: {{ {operations} }}\n{Quiet}");
+        RunningService.StartAsync(operations: operations);
 
     private static Uri At(string path) => new(path, UriKind.Relative);
 

@@ -20,8 +20,7 @@ public sealed class VersionsTests : IDisposable
     [Fact]
     public async Task A_build_knows_its_commit_and_its_packages()
     {
-        await using var service = await RunningService.StartAsync(
-            logging: $"{Yaml}\nlogging: {{ handlers: {{ console: {{ type: console, level: none }} }} }}");
+        await using var service = await RunningService.StartAsync(operations: $"secret: {Secret}");
         using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
         var versions = JsonNode.Parse(await GetAsync(client))!.AsObject();
         Assert.Equal(["main", "packages"], versions.Select(member => member.Key));

@@ -26,9 +26,8 @@ export class Levels {
       const reset = element("button", { type: "button", "aria-label": `Reset ${name}` }, "Reset");
       reset.addEventListener("click", () => this.#change(name, "NOTSET", ""));
       return element("tr", {},
-        element("th", { scope: "row" }, name),
-        element("td", {}, level,
-          element("div", { class: "quiet" }, until ? `until ${clock(until)} UTC` : "until the restart")),
+        element("th", { scope: "row" }, name,
+          element("div", { class: "quiet" }, `${level} until ${until ? `${clock(until)} UTC` : "the restart"}`)),
         element("td", { class: "number" }, reset));
     }));
   }
