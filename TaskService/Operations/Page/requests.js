@@ -83,6 +83,6 @@ function barOf(operation, end) {
 const kindOf = (type) => (/(^|\.)sql$/.test(type) ? "sql" : /httpclient/.test(type) ? "call" : "");
 
 function textOf(fields) {
-  return Object.entries(fields ?? {})
+  return Object.entries(fields ?? {}).filter(([, value]) => value !== null)
     .map(([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`).join(" ");
 }
