@@ -30,9 +30,10 @@ internal sealed class OperatedService : IAsyncDisposable
 
     /// <param name="logging">The section; null for none of it.</param>
     /// <param name="setup">Adds or replaces services.</param>
+    /// <param name="taskDb">The member of the section <c>task-db</c>.</param>
     public static async Task<OperatedService> StartAsync(
-        string? logging = null, Action<WebApplicationBuilder>? setup = null) =>
-        new(await RunningService.StartAsync(setup: setup, logging: $$"""
+        string? logging = null, Action<WebApplicationBuilder>? setup = null, string taskDb = "memory:") =>
+        new(await RunningService.StartAsync(taskDb, setup: setup, logging: $$"""
             {{logging ?? "logging: { handlers: { console: { type: console, level: none } } }"}}
             operations: { secret: "{{Secret}}" }
             """));

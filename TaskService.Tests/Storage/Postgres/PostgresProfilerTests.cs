@@ -1,5 +1,6 @@
 using TaskService.Configuration;
 using TaskService.Storage.Postgres;
+using TaskService.Tests.Operations;
 using TaskService.Tests.Storage.Sql;
 using TaskService.Tests.Support;
 
@@ -11,6 +12,15 @@ public sealed class PostgresProfilerTests(PostgresFixture servers) : IClassFixtu
     private readonly ProfilerLog log = new();
 
     public void Dispose() => log.Dispose();
+
+    [Fact]
+    public async Task While_it_is_enabled_each_select_is_explained_once()
+    {
+        var plans = await ProfiledEngine.AssertExplainsOnceAsync("postgres");
+        Assert.All(plans, plan => Assert.Contains("actual time=", plan, StringComparison.Ordinal));
+        Assert.All(plans, plan => Assert.Contains("Execution Time: ", plan, StringComparison.Ordinal));
+        Assert.Contains("Buffers: ", plans[0], StringComparison.Ordinal);
+    }
 
     [Theory]
     [InlineData("SELECT nextval('numbers')", "SELECT last_value FROM numbers", "nextval()")]
