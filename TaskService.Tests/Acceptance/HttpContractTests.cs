@@ -28,8 +28,7 @@ public sealed class HttpContractTests
     ];
 
     [Theory]
-    [InlineData("memory")]
-    [InlineData("sqlite")]
+    [MemberData(nameof(RunningService.Engines), MemberType = typeof(RunningService))]
     public async Task All_of_it_holds_for_the_service_and_leaves_nothing_behind(string engine)
     {
         await using var service = await RunningService.StartOnAsync(engine);
