@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using TaskService.Tests.Support;
 
-namespace TaskService.Tests.Operations;
+namespace TaskService.Tests.Storage.Sqlite;
 
 /// <summary>Whatever operators do meanwhile, requests are answered as ever.</summary>
 [Trait("Suite", "long")]
