@@ -311,6 +311,21 @@ public sealed class AuthenticationTests : IDisposable
         Assert.Equal(HttpStatusCode.Forbidden, client.StatusCode);
     }
 
+    [Fact]
+    public async Task A_page_of_another_origin_needs_no_key_for_a_preflight_and_can_read_a_refusal()
+    {
+        const string Shop = "https://shop.example";
+        await using var service = await RunningService.StartAsync(http: $"{Keys}, cors: {{ origins: [{Shop}] }}");
+        using var preflight = await SendAsync(
+            service, "OPTIONS", "/tasks", ("Origin", Shop), ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Headers", "x-api-key"));
+        Assert.Equal(HttpStatusCode.NoContent, preflight.StatusCode);
+        Assert.Equal("x-api-key", Assert.Single(preflight.Headers.GetValues("Access-Control-Allow-Headers")));
+        using var refused = await SendAsync(service, "GET", "/tasks", ("Origin", Shop));
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Equal(Shop, Assert.Single(refused.Headers.GetValues("Access-Control-Allow-Origin")));
+    }
+
     [Theory]
     [InlineData("api-keys", "ApiKeys", """{"type":"apiKey","in":"header","name":"X-API-Key"}""")]
     [InlineData("jwt", "Bearer", """{"type":"http","scheme":"bearer"}""")]

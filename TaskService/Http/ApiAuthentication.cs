@@ -12,7 +12,7 @@ namespace TaskService.Http;
 
 /// <summary>
 /// Closes the API to strangers, as <c>http.authentication</c> says. Every endpoint needs an authenticated user then,
-/// but for those that are <see cref="OpenToAll"/> or have a policy of their own.
+/// but for those that have <c>AllowAnonymous()</c> or a policy of their own.
 /// </summary>
 internal static class ApiAuthentication
 {

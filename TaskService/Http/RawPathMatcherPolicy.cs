@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing.Matching;
@@ -17,6 +18,9 @@ namespace TaskService.Http;
 /// </remarks>
 internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
 {
+    // Which methods a path has stands in the OpenAPI document as well.
+    private static readonly AllowAnonymousAttribute AnyUser = new();
+
     // Before the framework's policy for methods, which has -1000.
     public override int Order => -2_000;
 
@@ -127,7 +131,7 @@ internal sealed class RawPathMatcherPolicy : MatcherPolicy, INodeBuilderPolicy
             new EndpointMetadataCollection([
                 .. first.Metadata.GetOrderedMetadata<ICorsMetadata>(), .. first.Metadata.GetOrderedMetadata<OnPort>(),
                 .. first.Metadata.GetOrderedMetadata<IExcludeFromDescriptionMetadata>(),
-                Unlimited.Metadata, OpenToAll.Metadata, ApiResult.Marker,
+                Unlimited.Metadata, AnyUser, ApiResult.Marker,
                 new RouteName(EndpointMethods.RouteOf(first))]),
             $"other methods of {first.DisplayName}");
     }

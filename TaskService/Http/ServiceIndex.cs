@@ -14,7 +14,7 @@ internal static class ServiceIndex
         // Made at the first request: by then all endpoints are there.
         var result = new Lazy<ApiResult>(() => Make(app.Services, serviceName));
         app.MapGet("/", () => result.Value)
-            .WithName("index").WithSummary("Links").WithTags("document").WithMetadata(OpenToAll.Metadata)
+            .WithName("index").WithSummary("Links").WithTags("document").AllowAnonymous()
             .WithDescription("The paths of the service that need no parameters, by the names of their endpoints.")
             .DescribeComponents(() => new()
             {

@@ -22,7 +22,7 @@ internal static class Health
     {
         var checks = app.ServiceProvider.GetRequiredService<HealthCheckService>();
         var health = app.MapGroup("/health").WithTags("health").DescribeComponents(Components)
-            .WithMetadata(Unlimited.Metadata, OpenToAll.Metadata, OnPort.All);
+            .WithMetadata(Unlimited.Metadata, OnPort.All).AllowAnonymous();
         health.MapGet("/live", (HttpContext http, CancellationToken cancel) =>
             AnswerAsync(http, isHealthy: true, cancel))
             .WithName("live").WithSummary("Does the process live?")

@@ -29,7 +29,7 @@ internal static class DocsPage
         foreach (var file in Files)
         {
             var endpoint = app.MapGet($"/{Prefix}{file}", http => ServeAsync(http, page.Value));
-            endpoint.ExcludeFromDescription().WithMetadata(OpenToAll.Metadata);
+            endpoint.ExcludeFromDescription().AllowAnonymous();
             if (file.Length == 0)
             {
                 endpoint.WithName(Prefix);

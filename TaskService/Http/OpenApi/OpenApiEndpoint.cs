@@ -16,7 +16,7 @@ internal static class OpenApiEndpoint
         // Made at the first request: by then all endpoints are there, and the start does not wait for it.
         var result = new Lazy<Task<ApiResult>>(() => MakeAsync(app.Services, serviceName));
         app.MapGet(Path, () => result.Value)
-            .WithName("openApi").WithSummary("This document").WithTags("document").WithMetadata(OpenToAll.Metadata)
+            .WithName("openApi").WithSummary("This document").WithTags("document").AllowAnonymous()
             .WithDescription("What the service can do, for clients and generators.")
             .DescribeComponents(() => new()
             {
