@@ -51,10 +51,12 @@ internal sealed record Settings(
     public static Settings Reload(CommandLineOptions options, Func<OtherSections, OtherSections>? addSections = null)
     {
         var file = options.ConfigFile ?? FindDefaultFile();
-        return new FileInfo(file) is { Exists: true, Length: 0 }
-            // To open a pipe would wait for somebody to write it.
-            ? throw new ConfigException([$"{file}: is empty, or a pipe, which can be read only once"])
-            : Load(options, addSections).Settings;
+        // To open a pipe would wait for somebody to write it.
+        if (new FileInfo(file) is { Exists: true, Length: 0 })
+        {
+            throw new ConfigException([$"{file}: is empty, or a pipe, which can be read only once"]);
+        }
+        return Load(options, addSections).Settings;
     }
 
     /// <summary>As <see cref="Load"/>, from a text.</summary>
