@@ -40,6 +40,12 @@ internal sealed record ApiResponse(
         Header(name) == value,
         $"expected {(value is null ? $"no {name}" : $"{name}: {value}")}, was {Header(name) ?? "none"}");
 
+    /// <summary>A header that is a list must have this member.</summary>
+    /// <exception cref="AcceptanceException">It has not.</exception>
+    public ApiResponse RequireMember(string name, string member) => Require(
+        Header(name)?.Split(',', StringSplitOptions.TrimEntries).Contains(member) == true,
+        $"expected {name} with {member}, was {Header(name) ?? "none"}");
+
     /// <summary>The body must be this JSON, in any order of members.</summary>
     /// <exception cref="AcceptanceException">It is another one.</exception>
     public ApiResponse RequireJson(string expected) =>

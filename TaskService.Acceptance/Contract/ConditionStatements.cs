@@ -57,7 +57,7 @@ internal static class ConditionStatements
             {
                 var known = ApiRequest.Of(method, path, null, ("If-None-Match", Fill(condition, found)));
                 var response = await session.Api.SendAsync(known, new Expected(304) { ContentType = null });
-                response.RequireHeader("ETag", found.Header("ETag")).RequireHeader("Vary", "Accept-Encoding")
+                response.RequireHeader("ETag", found.Header("ETag")).RequireMember("Vary", "Accept-Encoding")
                     .Require(response.Bytes.Length == 0, "expected no body");
             }
         });

@@ -170,6 +170,9 @@ public sealed class ApiConnectionTests
         using var api = new ApiConnection(server.Url);
         var response = await api.GetAsync("/tasks");
         response.RequireHeader("Link", null).RequireHeader("Cache-Control", "no-cache").RequireJson(" { } ");
+        response.RequireMember("Vary", "Origin");
+        Assert.Contains("expected Vary with A, was Accept, Origin", Fails(() => response.RequireMember("Vary", "A")));
+        Assert.Contains("expected Link with x, was none", Fails(() => response.RequireMember("Link", "x")));
         Assert.Contains("expected Link: x, was none", Fails(() => response.RequireHeader("Link", "x")));
         Assert.Contains(
             "expected no Cache-Control, was no-cache", Fails(() => response.RequireHeader("Cache-Control", null)));
@@ -260,6 +263,7 @@ public sealed class ApiConnectionTests
             ["Content-Type"] = "application/json",
             ["Cache-Control"] = "no-cache",
             ["X-Request-ID"] = "id1",
+            ["Vary"] = "Accept, Origin",
             ["Access-Control-Allow-Origin"] = Origin,
             ["Access-Control-Allow-Credentials"] = "true",
         };

@@ -43,6 +43,15 @@ public sealed class HttpContractTests
         Assert.Equal(kept, $"/tasks/{Assert.Single(left).Name}");
     }
 
+    [Theory]
+    [InlineData("cors: { origins: ['https://shop.example'] }")]
+    [InlineData("authentication: api-keys, api-keys: { accept: 5f2b6c1e8d9a4370b1c2 }")]
+    public async Task It_holds_with_other_settings(string http)
+    {
+        await using var service = await RunningService.StartAsync(http: http);
+        Assert.Empty(Failed(await CheckAsync(service.Client.BaseAddress!, "5f2b6c1e8d9a4370b1c2")));
+    }
+
     [Fact]
     public async Task A_service_that_wants_a_key_gets_it_and_must_refuse_who_has_none()
     {
