@@ -16,17 +16,17 @@ public sealed class EntityTests
     [Fact]
     public void A_mistake_in_a_description_is_one_line_that_says_where()
     {
-        var twice = new Entity<Shelf, ShelfRow>("twice", LibraryJson.File.ShelfRow, Room("room"), Room("Room"));
-        var id = new Entity<Shelf, ShelfRow>("ids", LibraryJson.File.ShelfRow, Room("id"));
-        var filter = new Entity<Shelf, ShelfRow>("filtered", LibraryJson.File.ShelfRow, Room("room"))
+        var twice = new Entity<Shelf, ShelfRow>("twice", () => LibraryJson.File.ShelfRow, Room("room"), Room("Room"));
+        var id = new Entity<Shelf, ShelfRow>("ids", () => LibraryJson.File.ShelfRow, Room("id"));
+        var filter = new Entity<Shelf, ShelfRow>("filtered", () => LibraryJson.File.ShelfRow, Room("room"))
         {
             Filters = [Filter.Equal<Shelf, Query<Shelf>>("colour", _ => null)],
         };
-        var reference = new Entity<Shelf, ShelfRow>("referring", LibraryJson.File.ShelfRow, Room("room"))
+        var reference = new Entity<Shelf, ShelfRow>("referring", () => LibraryJson.File.ShelfRow, Room("room"))
         {
             References = [new("house_id", "houses", shelf => shelf.Room)],
         };
-        var engines = new Entity<Shelf, ShelfRow>("idempotency_keys", LibraryJson.File.ShelfRow, Room("room"));
+        var engines = new Entity<Shelf, ShelfRow>("idempotency_keys", () => LibraryJson.File.ShelfRow, Room("room"));
         Assert.Equal(
             [
                 "storage: the entity twice has two columns room",

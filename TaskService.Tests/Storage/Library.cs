@@ -74,7 +74,7 @@ internal sealed record ShelfRow : IRow<Shelf, ShelfRow>
 {
     public static Entity<Shelf> Entity { get; } = new Entity<Shelf, ShelfRow>(
         "shelves",
-        LibraryJson.File.ShelfRow,
+        () => LibraryJson.File.ShelfRow,
         Column.Text<ShelfRow>("room", row => row.Room, (row, value) => row.Room = value));
 
     public string Room { get; set; } = "";
@@ -92,7 +92,7 @@ internal sealed record BookRow : IRow<Book, BookRow>
 {
     public static Entity<Book> Entity { get; } = new Entity<Book, BookRow>(
         "books",
-        LibraryJson.File.BookRow,
+        () => LibraryJson.File.BookRow,
         Column.Text<BookRow>("shelf_id", row => row.ShelfId, (row, value) => row.ShelfId = value),
         Column.Text<BookRow>("name", row => row.Name, (row, value) => row.Name = value))
     {

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using TaskService.Telemetry.Logging;
@@ -29,7 +28,7 @@ internal sealed class LogLevels(LogSystem logs)
         ("NONE", LogLevel.None),
     ];
 
-    private FrozenDictionary<string, LogLevel> overrides = FrozenDictionary<string, LogLevel>.Empty;
+    private IReadOnlyList<KeyValuePair<string, LogLevel>> overrides = [];
     private ConfigurationReloadToken token = new();
 
     /// <summary>Of the options without a name, which are those of the logger factory.</summary>
@@ -74,7 +73,7 @@ internal sealed class LogLevels(LogSystem logs)
     /// <param name="levels">By the names of loggers; each is for all below it, too.</param>
     public void Override(IEnumerable<KeyValuePair<string, LogLevel>> levels)
     {
-        overrides = levels.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+        overrides = [.. levels];
         Reload();
     }
 

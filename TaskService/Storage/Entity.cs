@@ -34,7 +34,7 @@ internal abstract class Entity(string table)
 }
 
 /// <summary>The name and type of a column.</summary>
-internal readonly record struct ColumnType(string Name, DbType Type, bool IsNullable);
+internal sealed record ColumnType(string Name, DbType Type, bool IsNullable);
 
 /// <summary>An operation on entities of any type.</summary>
 internal interface IEntityVisitor<TResult>
@@ -105,9 +105,11 @@ internal abstract class Entity<T>(string table) : Entity(table)
 }
 
 /// <inheritdoc/>
-/// <param name="file">Writes and reads files: see <see cref="RowFile.Options"/>.</param>
+/// <param name="file">
+/// Writes and reads files: see <see cref="RowFile.Options"/>. Made for the first file; other engines have none.
+/// </param>
 /// <param name="columns">Behind the id.</param>
-internal sealed class Entity<T, TRow>(string table, JsonTypeInfo<TRow> file, params Column<TRow>[] columns)
+internal sealed class Entity<T, TRow>(string table, Func<JsonTypeInfo<TRow>> file, params Column<TRow>[] columns)
     : Entity<T>(table)
     where T : class, IContent
     where TRow : class, IRow<T, TRow>, new()
@@ -137,11 +139,11 @@ internal sealed class Entity<T, TRow>(string table, JsonTypeInfo<TRow> file, par
         return row.TryToDomain(out var value, out problem) ? value : null;
     }
 
-    public override byte[] ToFile(T value) => JsonSerializer.SerializeToUtf8Bytes(TRow.FromDomain(value), file);
+    public override byte[] ToFile(T value) => JsonSerializer.SerializeToUtf8Bytes(TRow.FromDomain(value), file());
 
     public override T? FromFile(byte[] content, out string? problem)
     {
-        if (JsonSerializer.Deserialize(content, file) is not { } row)
+        if (JsonSerializer.Deserialize(content, file()) is not { } row)
         {
             problem = "it holds null";
             return null;

@@ -11,7 +11,7 @@ internal sealed record TaskRow : IRow<TaskEntry, TaskRow>
 {
     public static Entity<TaskEntry> Entity { get; } = new Entity<TaskEntry, TaskRow>(
         "tasks",
-        TaskRowJson.File.TaskRow,
+        () => TaskRowJson.File.TaskRow,
         Column.Flag<TaskRow>("completed", row => row.Completed, (row, value) => row.Completed = value),
         Column.Text<TaskRow>("priority", row => row.Priority, (row, value) => row.Priority = value),
         Column.OptionalNumber<TaskRow>(

@@ -9,7 +9,7 @@ internal sealed record MilestoneRow : IRow<Milestone, MilestoneRow>
 {
     public static Entity<Milestone> Entity { get; } = new Entity<Milestone, MilestoneRow>(
         "milestones",
-        MilestoneRowJson.File.MilestoneRow,
+        () => MilestoneRowJson.File.MilestoneRow,
         Column.Text<MilestoneRow>("project_id", row => row.ProjectId, (row, value) => row.ProjectId = value),
         Column.Flag<MilestoneRow>("done", row => row.Done, (row, value) => row.Done = value),
         Column.OptionalNumber<MilestoneRow>(

@@ -9,7 +9,7 @@ internal sealed record ProjectRow : IRow<Project, ProjectRow>
 {
     public static Entity<Project> Entity { get; } = new Entity<Project, ProjectRow>(
         "projects",
-        ProjectRowJson.File.ProjectRow,
+        () => ProjectRowJson.File.ProjectRow,
         Column.Flag<ProjectRow>("archived", row => row.Archived, (row, value) => row.Archived = value),
         Column.Number<ProjectRow>(
             "created", row => row.CreatedMicroseconds, (row, value) => row.CreatedMicroseconds = value),
