@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using TaskService.Configuration;
 using TaskService.Http;
@@ -17,8 +18,9 @@ namespace TaskService.Operations;
 /// and so 403, where none at all is 401.
 /// </summary>
 internal sealed class OperationsAccess(
-    IOptionsMonitor<OperationsAccess.Settings> options, ILoggerFactory logger, UrlEncoder encoder)
-    : AuthenticationHandler<OperationsAccess.Settings>(options, logger, encoder)
+    IOptionsMonitor<OperationsAccess.Settings> options, UrlEncoder encoder)
+    // The canonical line says all that it would log.
+    : AuthenticationHandler<OperationsAccess.Settings>(options, NullLoggerFactory.Instance, encoder)
 {
     /// <summary>The scheme.</summary>
     public const string SchemeName = "Operations";
