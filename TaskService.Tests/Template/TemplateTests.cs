@@ -87,8 +87,13 @@ public sealed class TemplateTests(TemplateFixture template) : IClassFixture<Temp
         Assert.DoesNotContain("dotnet new", files["README.md"], StringComparison.Ordinal);
         Assert.Contains("## Where to go next", files["README.md"], StringComparison.Ordinal);
 
-        string Source(string file) =>
-            File.ReadAllText(TestRoot.File(file.Replace(name, "TaskService", StringComparison.Ordinal)));
+        string Source(string file)
+        {
+            // Names of files for other programs are in lower case.
+            var lower = name.ToLowerInvariant().Replace('-', '_');
+            return File.ReadAllText(TestRoot.File(file.Replace(name, "TaskService", StringComparison.Ordinal)
+                .Replace($"/{lower}.", "/taskservice.", StringComparison.Ordinal)));
+        }
 
         static int Lines(string text) => text.Count(c => c == '\n');
     }

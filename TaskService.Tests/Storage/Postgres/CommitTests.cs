@@ -25,15 +25,17 @@ public sealed class CommitTests(PostgresFixture servers) : IClassFixture<Postgre
         var database = servers.Primary.CreateDatabase();
         // The server sends no warning with the last of its levels, unless a session wants them.
         servers.Primary.Execute($"ALTER DATABASE {database} SET client_min_messages = {clientMinMessages}");
+        // Long enough for what the service does at its start.
         servers.Primary.Execute(
-            $"ALTER DATABASE {database} SET statement_timeout = {(ending == "statement_timeout" ? 200 : 0)}");
-        var timeout = ending.StartsWith("pg_", StringComparison.Ordinal) ? 60 : 1;
+            $"ALTER DATABASE {database} SET statement_timeout = {(ending == "statement_timeout" ? 2_000 : 0)}");
+        var isByHand = ending.StartsWith("pg_", StringComparison.Ordinal);
+        var timeout = isByHand || ending == "statement_timeout" ? 60 : 1;
         await using var service = await PostgresService.StartAsync(
             servers.Primary, more: $"command-timeout: {timeout}", database: database);
         using (await StalledAsync())
         {
             var create = CreateAsync(service);
-            if (timeout == 60)
+            if (isByHand)
             {
                 await WaitsAsync(database);
                 servers.Primary.Execute(
