@@ -17,7 +17,9 @@ public sealed class ProjectExampleTests
         ".Tests.Projects.", ".Storage.Projects.", ".EntityTests.", ".OpenApiTests.", ".ServiceIndexTests.", ".Tidy.",
     ];
 
+    /// <summary>It takes as long as a build of all and half of its tests.</summary>
     [Fact]
+    [Trait("Suite", "soak")]
     public async Task The_example_builds_without_warnings_and_passes_its_tests()
     {
         using var copy = new TreeCopy();
