@@ -115,6 +115,18 @@ public sealed class LogLevelTests
     }
 
     [Fact]
+    public async Task The_end_of_a_level_is_not_said_to_be_of_the_request_that_set_it()
+    {
+        var lines = new Kept();
+        await using var service = await OperatedService.StartAsync(
+            setup: builder => builder.Services.AddSingleton<ILoggerProvider>(lines));
+        await service.JsonAsync("PUT", "logging/level?name=x&level=DEBUG&for=1s");
+        await Until.TrueAsync(() => lines.Critical.Length == 2, "the end of the level");
+        Assert.Contains("req_id", lines.Critical[0].Values);
+        Assert.DoesNotContain("req_id", lines.Critical[1].Values);
+    }
+
+    [Fact]
     public async Task A_level_for_some_time_ends_by_itself_and_what_was_before_is_back()
     {
         var time = new FakeTimeProvider(new DateTimeOffset(2026, 11, 26, 23, 30, 0, TimeSpan.Zero));

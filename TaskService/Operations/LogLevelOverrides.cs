@@ -31,6 +31,8 @@ internal sealed class LogLevelOverrides : IDisposable
     {
         (this.levels, this.options, this.time) = (levels, options, time);
         logger = loggers.CreateLogger(LoggingSettings.LoggerName);
+        // It is made during the first request of an operator, whose id its lines must not have.
+        using var outside = ExecutionContext.SuppressFlow();
         timer = time.CreateTimer(_ => EndOverdue(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
