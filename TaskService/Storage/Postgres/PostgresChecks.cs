@@ -48,12 +48,8 @@ internal sealed class PostgresChecks(PostgresSettings settings, string serviceNa
     private static async Task CheckAsync(
         NpgsqlConnectionStringBuilder server, string serviceName, bool isMigrated, CancellationToken cancel)
     {
-        var own = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Pooling = false };
+        var own = PostgresSettings.Unpooled(server, "primary");
         own.ApplicationName ??= serviceName;
-        if (!PostgresSettings.IsOneServer(own))
-        {
-            own.TargetSessionAttributes = "primary";
-        }
         try
         {
             await using var connection = new NpgsqlConnection(own.ConnectionString);
