@@ -56,4 +56,22 @@ public sealed class SecretInQueryTests : IDisposable
         List<LogfmtLine> Responses() => [.. LogFiles.WholeLines(log)
             .Where(line => line.Contains("message=\"RESPONSE\"", StringComparison.Ordinal)).Select(LogfmtLine.Parse)];
     }
+
+    [Fact]
+    public async Task A_name_that_is_percent_encoded_is_the_same_name()
+    {
+        var log = directory.File("log");
+        await using var service = await RunningService.StartAsync(logging: $$"""
+            operations: { secret: {{Canary}}, secret-in-query: true }
+            logging: { handlers: { f: { type: file, path: '{{log}}', format: logfmt } }, root: { handlers: [f] } }
+            """);
+        var response = await service.SendRawAsync(
+            $"GET /ops/versions.json?a=1&%73e%63R%65t={Canary} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200 OK", response, StringComparison.Ordinal);
+        var line = await Until.ResultAsync(
+            () => LogFiles.WholeLines(log).FirstOrDefault(
+                one => one.Contains("RESPONSE", StringComparison.Ordinal)),
+            "the line");
+        Assert.Equal("/ops/versions.json?a=1&%73e%63R%65t=***", LogfmtLine.Parse(line)["uri"]);
+    }
 }

@@ -32,9 +32,11 @@ internal readonly partial record struct RequestTarget(string Path, string Query)
     }
 
     /// <summary>As it stands in lines and events: without the value of a parameter that is named secret.</summary>
-    public override string ToString() =>
-        Path + (Query.Contains("secret=", StringComparison.OrdinalIgnoreCase) ? Secret().Replace(Query, "***") : Query);
+    public override string ToString() => Query.Length == 0 ? Path : Path + Secret().Replace(Query, "***");
 
-    [GeneratedRegex("(?<=[?&]secret=)[^&]+", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    // Any letter of the name may be percent-encoded (RFC 3986 section 2.1).
+    [GeneratedRegex(
+        "(?<=[?&](s|%[57]3)(e|%[46]5)(c|%[46]3)(r|%[57]2)(e|%[46]5)(t|%[57]4)=)[^&]+",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Secret();
 }
